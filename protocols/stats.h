@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counters that a driver shows to its supervisor, in a memfd that the supervisor made.
+//
+// One DeviceStats for each device number below kMaxDevices. Written by the driver's one thread,
+// read by the supervisor at any time, field by field and relaxed: a sum of a moment, good for a
+// live view. The supervisor treats what it reads as display text of an untrusted domain, nothing
+// more.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace cede {
+
+// Latencies in buckets, four to each power of two: a bucket's floor is exact below 4 ns and less
+// than 20 percent below any latency of the bucket from there on.
+inline constexpr std::size_t kLatencyBuckets = 128;
+
+// Bucket of a latency in nanoseconds.
+[[nodiscard]] constexpr std::size_t latency_bucket(std::uint64_t nanoseconds) noexcept {
+  if (nanoseconds < 4) return static_cast<std::size_t>(nanoseconds);
+  const auto power = static_cast<std::size_t>(std::bit_width(nanoseconds)) - 1;
+  const std::size_t bucket = power * 4 + ((nanoseconds >> (power - 2)) & 3) - 4;
+  return bucket < kLatencyBuckets ? bucket : kLatencyBuckets - 1;
+}
+// The lower edge of a bucket, in nanoseconds.
+[[nodiscard]] constexpr std::uint64_t latency_floor(std::size_t bucket) noexcept {
+  if (bucket < 4) return bucket;
+  const std::size_t power = (bucket + 4) / 4;
+  return (4ULL + (bucket & 3)) << (power - 2);
+}
+static_assert(latency_floor(latency_bucket(4096)) == 4096);
+static_assert(latency_bucket(latency_floor(77)) == 77);
+
+using Counter = std::atomic<std::uint64_t>;
+static_assert(Counter::is_always_lock_free);
+
+struct DeviceStats {
+  Counter sessions;  // ever connected
+  Counter reads, read_bytes;
+  Counter writes, write_bytes;
+  Counter flushes, erases;                       // erases: discards and write-zeroes
+  Counter errors;                                // answered with something other than ok
+  Counter rejected;                              // sessions closed for breaking the protocol
+  Counter doorbells, wakeups;                    // rung by the driver; kicks seen by it
+  std::array<Counter, kLatencyBuckets> latency;  // taken from the ring to response put
+};
+
+inline constexpr std::size_t kMaxDevices = 64;
+using StatsPage = std::array<DeviceStats, kMaxDevices>;
+
+}  // namespace cede
