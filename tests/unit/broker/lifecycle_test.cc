@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program as a whole: what it leaves behind after much work, at its end, and how it refuses to
+// start.
+#include <dirent.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/unit/broker/broker_fixture.h"
+
+namespace cede::test {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kMemoryIsKept = true;  // a sanitizer's quarantine
+#elif defined(__has_feature)
+constexpr bool kMemoryIsKept = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kMemoryIsKept = false;
+#endif
+
+class LifecycleTest : public BrokerTest {
+ protected:
+  [[nodiscard]] std::ptrdiff_t descriptors() const {
+    const auto dir = "/proc/" + std::to_string(broker_->pid()) + "/fd";
+    return std::distance(std::filesystem::directory_iterator(dir), {});
+  }
+  [[nodiscard]] long resident_kib() const {
+    std::ifstream status("/proc/" + std::to_string(broker_->pid()) + "/status");
+    std::string word;
+    long kib = -1;
+    while (status >> word && word != "VmRSS:") {
+    }
+    status >> kib;
+    return kib;
+  }
+  [[nodiscard]] std::ptrdiff_t directories() const {
+    if (GetParam() == Proof::Word) return 0;
+    return std::count_if(std::filesystem::recursive_directory_iterator(cgroup_.path()), {},
+                         [](const auto& entry) { return entry.is_directory(); });
+  }
+};
+
+TEST_P(LifecycleTest, TwoHundredSessionsLeaveDescriptorsMemoryAndCgroupsAsTheyWere) {
+  start({"--log-level", "warn", "--word-cap-pages", "1000000"});
+  const auto once = [this] {
+    close_session(*client_, *driver_,
+                  connect_session(*client_, *driver_, grant_, small_geometry(256)));
+  };
+  for (int i = 0; i < 20; ++i) once();
+  const auto descriptors_before = descriptors();
+  const auto directories_before = directories();
+  const long resident_before = resident_kib();
+  ASSERT_GT(resident_before, 0);
+  for (int i = 0; i < 200; ++i) once();
+  EXPECT_EQ(descriptors(), descriptors_before);
+  EXPECT_EQ(directories(), directories_before);
+  EXPECT_TRUE(kMemoryIsKept || resident_kib() <= resident_before + 256) << resident_kib();
+  EXPECT_TRUE(all_home());
+}
+
+TEST_P(LifecycleTest, AHundredDomainsComeAndGoWithoutATrace) {
+  const auto descriptors_before = descriptors();
+  const auto directories_before = directories();
+  for (int i = 0; i < 100; ++i) (void)root().create_child(10, "mayfly");
+  EXPECT_TRUE(eventually([&] {
+    return descriptors() == descriptors_before && directories() == directories_before &&
+           root().inspect(MessageType::InspectDomain).size() == 3;
+  }));
+}
+
+TEST_P(LifecycleTest, SigtermEndsTheDomainsAndBringsEveryPageHome) {
+  LiveSession session = connect_session(*client_, *driver_, grant_, small_geometry(2048));
+  broker_->signal(SIGTERM);
+  EXPECT_TRUE(client_->closed());
+  EXPECT_TRUE(driver_->closed());
+  EXPECT_TRUE(root().closed());
+  if (GetParam() == Proof::Cgroup) {
+    ::usleep(100000);
+    EXPECT_EQ(::kill(broker_->pid(), 0), 0) << "it did not wait for the proof";
+  }
+  session.client.let_go();
+  session.driver.let_go();
+  const auto status = broker_->wait_for_exit();
+  ASSERT_TRUE(status.has_value());
+  EXPECT_TRUE(WIFEXITED(*status));
+  EXPECT_EQ(WEXITSTATUS(*status), 0);
+  EXPECT_TRUE(cgroup_is_empty());
+}
+
+TEST_P(LifecycleTest, ItCannotBeTracedNorGainPrivileges) {
+  std::ifstream status("/proc/" + std::to_string(broker_->pid()) + "/status");
+  std::string word;
+  while (status >> word && word != "NoNewPrivs:") {
+  }
+  int no_new_privs = 0;
+  status >> no_new_privs;
+  EXPECT_EQ(no_new_privs, 1);
+  struct stat owner {};
+  const pid_t nobody = ::fork();
+  if (nobody == 0) {
+    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
+    ::_exit(::open(("/proc/" + std::to_string(broker_->pid()) + "/environ").c_str(), O_RDONLY) < 0
+                ? 0
+                : 1);
+  }
+  int result = 0;
+  ::waitpid(nobody, &result, 0);
+  EXPECT_EQ(result, 0);
+  ASSERT_EQ(::stat(("/proc/" + std::to_string(broker_->pid()) + "/fd").c_str(), &owner), 0);
+  EXPECT_EQ(owner.st_uid, 0U) << "of a process that can be dumped, /proc shows its user";
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, LifecycleTest, testing::Values(Proof::Cgroup, Proof::Word),
+                         proof_name);
+
+using UnprovenTest = BrokerTest;
+
+TEST_P(UnprovenTest, PagesThatNobodyGivesBackEndItWithAnErrorInBoundedTime) {
+  start({"--drain-deadline-ms", "100"});
+  LiveSession session = connect_session(*client_, *driver_, grant_, small_geometry(2048));
+  broker_->close_root();
+  const auto status = broker_->wait_for_exit();
+  ASSERT_TRUE(status.has_value());
+  EXPECT_TRUE(WIFEXITED(*status));
+  EXPECT_EQ(WEXITSTATUS(*status), 1);
+  session.client.let_go();
+  session.driver.let_go();
+  const std::string client_dir = cgroup_of(*client_);
+  (void)::rmdir(cgroup_of(*client_, session.handle).c_str());
+  (void)::rmdir(client_dir.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernel, UnprovenTest, testing::Values(Proof::Cgroup), proof_name);
+
+// Runs the program to its end; what it says, and its exit status.
+std::pair<std::string, int> run_broker(const std::string& arguments) {
+  FILE* output =
+      ::popen((std::string(CEDE_BROKER_BINARY) + " " + arguments + " 2>&1").c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (std::fgets(buffer.data(), buffer.size(), output) != nullptr) text += buffer.data();
+  return {text, WEXITSTATUS(::pclose(output))};
+}
+
+TEST(BrokerArguments, ThatAreWrongAreNamedInOneLine) {
+  struct Case {
+    const char* arguments;
+    const char* named;
+  };
+  for (const auto& [arguments, named] :
+       {Case{"", "--root-fd"}, Case{"--root-fd 0", "--budget-pages"},
+        Case{"--root-fd 0 --budget-pages x", "x"}, Case{"--root-fd 77 --budget-pages 5", "77"},
+        Case{"--root-fd 0 --budget-pages 5 </dev/null", "SOCK_SEQPACKET"}}) {
+    SCOPED_TRACE(arguments);
+    const auto [text, status] = run_broker(arguments);
+    EXPECT_NE(status, 0);
+    EXPECT_NE(text.find(named), std::string::npos) << text;
+    EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 2) << text;
+  }
+}
+
+TEST(BrokerArguments, ADirectoryThatIsNoCgroupIsRefused) {
+  BrokerProcess broker({.budget_pages = 5, .cgroup = "/tmp"});
+  const auto status = broker.wait_for_exit();
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(WEXITSTATUS(*status), 1);
+}
+
+}  // namespace
+}  // namespace cede::test

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// cede-broker: owns the memory that domains share, and the ledger of whose it is.
+#include <fcntl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include "protocols/posix/lockdown.h"
+#include "vmm/broker/shell.h"
+
+namespace {
+
+cede::Fd take_root_socket(int number) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {
+    throw std::runtime_error("--root-fd " + std::to_string(number) +
+                             ": pass one end of a Unix socketpair of type SOCK_SEQPACKET");
+  }
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);
+  return cede::Fd(number);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  cede::broker::Options options;
+  int root_fd = -1;
+  std::string level = "info";
+  CLI::App app{"Owns the memory that Cede's domains share, and the ledger of whose it is"};
+  app.add_option("--root-fd", root_fd, "Our end of the root's capability socket")->required();
+  app.add_option("--budget-pages", options.budget_pages, "The machine's, of 4 KiB")->required();
+  app.add_option("--cgroup", options.cgroup, "Directory of the memory controller to charge below");
+  app.add_option("--connect-deadline-ms", options.connect_deadline_ms, "From Connect to Connected");
+  app.add_option("--drain-deadline-ms", options.drain_deadline_ms,
+                 "For a driver to let go, or die");
+  app.add_option("--word-cap-pages", options.word_cap_pages,
+                 "Without --cgroup: what one client gets back on mere words");
+  app.add_option("--log-level", level, "trace, debug, info, warn, error, critical or off");
+  CLI11_PARSE(app, argc, argv);
+
+  cede::lockdown::forbid_gains();
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-broker"));
+  spdlog::set_level(spdlog::level::from_str(level));
+  return cede::broker::serve(options, take_root_socket(root_fd)) ? 0 : 1;
+} catch (const std::exception& failure) {
+  std::fprintf(stderr, "cede-broker: %s\n", failure.what());
+  return 1;
+}

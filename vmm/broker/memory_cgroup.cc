@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/broker/memory_cgroup.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+namespace cede::broker {
+namespace {
+
+constexpr const char* kSubtreeControl = "/cgroup.subtree_control";
+
+bool write_file(const std::string& path, std::string_view text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  return file.good();
+}
+
+bool make_dir(const std::string& dir) {
+  return ::mkdir(dir.c_str(), 0755) == 0;
+}
+
+Status done(bool all, const std::string& dir) {
+  if (all) return Status::Ok;
+  spdlog::error("cannot set up {}: {}", dir, std::generic_category().message(errno));
+  return Status::IoError;
+}
+
+}  // namespace
+
+std::optional<Charge> parse_memory_stat(std::istream& text) {
+  Charge charge;
+  int found = 0;
+  std::string name;
+  std::uint64_t bytes = 0;
+  while (text >> name >> bytes) {
+    const bool listed = name == "inactive_anon" || name == "active_anon" || name == "unevictable";
+    if (listed) charge.listed += bytes;
+    if (name == "shmem") charge.shmem = bytes;
+    // Only v1 has this line here, and only where swap is accounted for.
+    if (name == "swap") charge.swapped = bytes;
+    found += listed || name == "shmem" ? 1 : 0;
+  }
+  if (!text.eof() || found != 4) return std::nullopt;
+  return charge;
+}
+
+Result<MemoryCgroup> MemoryCgroup::open(std::string dir) {
+  std::ifstream controllers(dir + "/cgroup.controllers");
+  std::string name;
+  while (controllers >> name && name != "memory") {
+  }
+  const bool unified = name == "memory";
+  if (!unified && ::access((dir + "/memory.usage_in_bytes").c_str(), F_OK) != 0) {
+    return Status::NotSupported;
+  }
+  if (unified && !write_file(dir + kSubtreeControl, "+memory")) return Status::IoError;
+  return MemoryCgroup(std::move(dir), unified);
+}
+
+std::string MemoryCgroup::of_domain(Handle domain) const {
+  return fmt::format("{}/{}-{}", dir_, domain.index, domain.generation);
+}
+
+std::string MemoryCgroup::of_session(Handle client, Handle session) const {
+  return fmt::format("{}/session-{}-{}", of_domain(client), session.index, session.generation);
+}
+
+Status MemoryCgroup::add_domain(Handle domain) const {
+  const std::string dir = of_domain(domain);
+  // On v2 a directory without processes hands the controller on; processes live in the leaves.
+  const auto hands_on = [&] { return !unified_ || write_file(dir + kSubtreeControl, "+memory"); };
+  return done(make_dir(dir) && hands_on() && make_dir(dir + "/run"), dir);
+}
+
+Status MemoryCgroup::add_session(const std::string& dir) const {
+  const bool made = make_dir(dir);
+  // A region on swap would be slow for the driver, and its charge hard to see. Where the kernel has
+  // no such file there is no swap to account for. v1 promises less, so charge() looks as well.
+  if (made) write_file(dir + (unified_ ? "/memory.swap.max" : "/memory.swappiness"), "0");
+  return done(made, dir);
+}
+
+std::optional<Charge> MemoryCgroup::charge(const std::string& session_dir) const {
+  std::ifstream stat(session_dir + "/memory.stat");
+  std::optional<Charge> charge = parse_memory_stat(stat);
+  if (!charge || !unified_) return charge;
+  std::ifstream swap(session_dir + "/memory.swap.current");
+  if (swap.is_open() && !(swap >> charge->swapped)) return std::nullopt;
+  return charge;
+}
+
+void MemoryCgroup::discard(std::string dir) {
+  discarded_.push_back(std::move(dir));
+  sweep();
+}
+
+void MemoryCgroup::discard_domain(Handle domain) {
+  discard(of_domain(domain) + "/run");
+  discard(of_domain(domain));
+}
+
+void MemoryCgroup::sweep() {
+  std::erase_if(discarded_, [](const std::string& dir) {
+    return ::rmdir(dir.c_str()) == 0 || errno == ENOENT;
+  });
+}
+
+}  // namespace cede::broker

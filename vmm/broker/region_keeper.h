@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds every session's region from the first page to the proof that the last one is free.
+//
+//   make()    -> region_made(Ok), once the region is populated and its charge is visible at the
+//                client's cgroup, or region_made(why not)
+//   offer()   what an Offer carries
+//   seal()    the final seals, verified
+//   let_go()  -> region_free(), once nobody holds a page any more
+//
+// Proof: the session's cgroup shows no page (see Charge). Its figures lag behind, so a zero counts
+// only because make() has waited until they had once shown the whole region. Without a memory
+// cgroup the owner's word_given() decides.
+//
+// The owner is called from the event loop, never from within a call. One thread.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "protocols/posix/doorbell.h"
+#include "vmm/broker/memory_cgroup.h"
+
+namespace cede::broker {
+
+class RegionKeeper {
+ public:
+  class Owner {
+   public:
+    virtual void region_made(Handle session, Status status) = 0;
+    virtual void region_free(Handle session) = 0;
+    // Have both sides said that they hold nothing, or are they dead, and may that be believed?
+    virtual bool word_given(Handle session) = 0;
+    virtual ~Owner() = default;
+  };
+
+  // `cgroup` may be null: no proof but the word.
+  RegionKeeper(boost::asio::io_context& loop, MemoryCgroup* cgroup, Owner& owner)
+      : loop_(loop), cgroup_(cgroup), owner_(owner) {}
+
+  void make(Handle session, Handle client, std::uint64_t bytes);
+  // Region, kick and call for one side, from now on able to hold the pages. The keeper keeps them.
+  [[nodiscard]] std::array<int, 3> offer(Handle session, bool to_driver);
+  [[nodiscard]] Status seal(Handle session);
+  void let_go(Handle session);
+
+ private:
+  struct Region {
+    Handle session;
+    std::uint64_t bytes = 0;
+    boost::asio::steady_timer timer;
+    std::chrono::milliseconds interval{0};
+    std::uint64_t turn = 0;  // of the timer: only the latest step that was put off is taken
+    std::string cgroup{};    // empty: none
+    Fd memory{};
+    DoorbellEnds kick{};
+    DoorbellEnds call{};
+    std::optional<boost::asio::posix::stream_descriptor> child{};  // while it is being populated
+    bool offered = false;                                          // somebody else may hold it
+    bool let_go = false;
+  };
+
+  [[nodiscard]] Status start(Region& region, Handle client);
+  void populated(Region& region);
+  void await_charge(Region& region);
+  void finish(Region& region, Status made);
+  void look_for_proof(Region& region);
+  void proven(Region& region);
+  void later(Region& region, std::function<void(Region&)> step);
+
+  boost::asio::io_context& loop_;
+  MemoryCgroup* cgroup_;
+  Owner& owner_;
+  std::unordered_map<std::uint32_t, Region> regions_;  // by the session's index
+};
+
+}  // namespace cede::broker
