@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client's rings as the multiplexer serves them: takes and judges requests, keeps to the
+// volume's limits, and answers.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "driver_vm/block/request_check.h"
+#include "driver_vm/block/volume.h"
+#include "driver_vm/session_host/device_service.h"
+#include "driver_vm/session_host/hosted_session.h"
+#include "driver_vm/session_host/served_ring.h"
+#include "driver_vm/token_bucket.h"
+#include "protocols/block.h"
+
+namespace cede::driver {
+
+class BlockService;
+
+class BlockSession final : public DeviceSession {
+ public:
+  // A request that was taken: whom to answer.
+  struct Taken {
+    std::uint32_t ring = 0;
+    block::Request request;
+  };
+
+  // `slot` is its place in the service's tables. All references outlive the session.
+  BlockSession(BlockService& service, std::uint32_t slot, HostedSession& host, const Volume& volume,
+               const block::Info& info);
+  ~BlockSession() override;
+
+  void start() override { serving_ = true; }
+  void stop() override { serving_ = false; }
+  [[nodiscard]] bool drained() const override { return in_flight_ == 0 && !unpublished_; }
+
+  [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+  [[nodiscard]] const Volume& volume() const noexcept { return volume_; }
+  [[nodiscard]] const block::Info& info() const noexcept { return info_; }
+  [[nodiscard]] HostedSession& host() const noexcept { return host_; }
+
+  // May it be served now, and is there a request (or a verdict to be found)?
+  [[nodiscard]] bool ready(Instant now) noexcept;
+  // May another request be taken? No: it is parked until its limits allow one.
+  [[nodiscard]] bool within_limits(Instant now) noexcept;
+  // Takes one request, the rings in turn. Broken: the session is rejected.
+  [[nodiscard]] Verdict take(Taken& taken) noexcept;
+  void reject(std::string_view reason) noexcept;
+  // Counts against the limits.
+  void charge(std::uint64_t bytes) noexcept;
+
+  void answer(std::uint32_t ring, std::uint32_t id, std::uint32_t status) noexcept;
+  // True: there was something to show.
+  bool publish() noexcept;
+  // False: there is work.
+  [[nodiscard]] bool arm() noexcept;
+  [[nodiscard]] Instant deadline() const noexcept { return serving_ ? parked_until_ : kNever; }
+
+ private:
+  struct Ring {
+    ServedRing<block::Request, block::Response> ring;
+    std::vector<bool> ids;  // in flight
+  };
+
+  BlockService& service_;
+  std::uint32_t slot_;
+  HostedSession& host_;
+  const Volume& volume_;
+  block::Info info_;
+  std::vector<Ring> rings_;
+  std::uint32_t next_ring_ = 0;
+  std::uint32_t in_flight_ = 0;
+  bool serving_ = false;
+  bool unpublished_ = false;
+  TokenBucket operations_;
+  TokenBucket bytes_;
+  Instant parked_until_ = kNever;  // kNever: not parked
+};
+
+}  // namespace cede::driver

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A disk through io_uring: from the medium into the donated page and back, with no copy of ours.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "driver_vm/block/disk.h"
+#include "driver_vm/engine/event_loop.h"
+
+namespace cede::driver {
+
+class UringDisk final : public Disk {
+ public:
+  // `fd` is the loop's fixed file kFile. Throws std::system_error.
+  UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth);
+  ~UringDisk() override;
+
+  static constexpr int kFile = 0;
+
+  [[nodiscard]] const DiskFacts& facts() const noexcept override { return facts_; }
+  void attach(DiskClient& client) noexcept override { client_ = &client; }
+  void start(DiskRequest& request) override;
+  void settle() noexcept override;
+
+ private:
+  // How a request is carried out; some take more than one operation.
+  enum class Method : std::uint8_t {
+    Read,
+    Write,
+    Sync,
+    Punch,
+    ZeroRange,
+    PunchForAllocate,  // where ZERO_RANGE is missing: a hole first, then Allocate
+    Allocate,
+    FillWithZeroes,  // the last resort
+  };
+
+  class Operation final : public Event {
+   public:
+    explicit Operation(UringDisk& disk) : disk_(disk) {}
+    void complete(std::int32_t result, bool more) override;
+
+    UringDisk& disk_;
+    DiskRequest* request = nullptr;
+    Method method{};
+    std::uint32_t done = 0;  // bytes, of a method that goes piece by piece
+  };
+
+  [[nodiscard]] Method method_for(const DiskRequest& request) const noexcept;
+  void issue(Operation& operation);
+  void completed(Operation& operation, std::int32_t result);
+  void finish(Operation& operation, DiskOutcome outcome);
+
+  int fd_;
+  DiskFacts facts_;
+  EventLoop& loop_;
+  DiskClient* client_ = nullptr;
+  std::vector<std::byte> zeroes_;
+  std::uint16_t zeroes_buffer_ = 0;
+  std::vector<std::unique_ptr<Operation>> operations_;
+  std::vector<Operation*> free_;
+};
+
+}  // namespace cede::driver

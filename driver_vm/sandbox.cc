@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver_vm/sandbox.h"
+
+#include <spdlog/spdlog.h>
+
+#include "protocols/posix/lockdown.h"
+
+namespace cede::driver {
+namespace {
+
+constexpr int kSystemCalls[] = {
+    // the event loop, and polling
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(restart_syscall),
+    // sessions: descriptors in, messages out, regions mapped and let go
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(close),
+    // the inline engine, and the last word to the medium
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(fdatasync),
+    // memory for the library, log lines, the end
+    SCMP_SYS(brk),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(write),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+}  // namespace
+
+void enter_sandbox(const Identity& identity) {
+  if (!lockdown::enter_empty_root()) {
+    spdlog::warn("no privilege to leave the file system; seccomp alone keeps this driver from it");
+  }
+  if (identity.uid) lockdown::become(*identity.uid, *identity.gid);
+  lockdown::forbid_gains();
+  lockdown::allow_only(kSystemCalls);
+}
+
+}  // namespace cede::driver
