@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// cede-frontend: the vhost-user-blk back-end of one client domain.
+//
+// Command line: QEMU's back-end program conventions (docs/interop/vhost-user.rst, "Backend program
+// conventions"), and what the supervisor needs beside them.
+#include <fcntl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "frontend/vhost_user/blk_service.h"
+#include "frontend/vhost_user/device_option.h"
+#include "frontend/vhost_user/listener.h"
+#include "frontend/vhost_user/sandbox.h"
+
+namespace cede::vhost_user {
+namespace {
+
+constexpr const char* kCapabilities = R"({
+  "type": "block",
+  "features": [
+    "read-only"
+  ]
+}
+)";
+
+struct Options {
+  int capability_fd = -1;
+  std::string socket_path;
+  int socket_fd = -1;
+  std::vector<std::string> devices;
+  bool read_only = false;
+  bool print_capabilities = false;  // dealt with before anything is parsed
+  int audit_fd = -1;
+  std::optional<uid_t> uid;
+  std::optional<gid_t> gid;
+  bool no_sandbox = false;
+  std::string log_level = "info";
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--capability", options.capability_fd,
+                 "capability socket to the broker (inherited descriptor)")
+      ->required();
+  CLI::Option* path = app.add_option("--socket-path", options.socket_path,
+                                     "serve the first granted device on this Unix socket");
+  CLI::Option* fd = app.add_option("--fd", options.socket_fd,
+                                   "the same, on an inherited socket: listening or connected");
+  CLI::Option* device =
+      app.add_option(
+             "--device", options.devices,
+             "name=GRANTED,socket=PATH[,queues=1][,slots=128][,pages=4096]; may be repeated")
+          ->take_all()
+          ->allow_extra_args(false);
+  path->excludes(fd)->excludes(device);
+  fd->excludes(device);
+  app.add_flag("--read-only", options.read_only, "refuse writes, whatever the volume permits");
+  app.add_flag("--print-capabilities", options.print_capabilities,
+               "print what this back-end can do as JSON, and exit");
+  app.add_option("--audit-fd", options.audit_fd,
+                 "once connected, try to take the pages back; one JSON line for each device here");
+  CLI::Option* uid = app.add_option("--uid", options.uid, "become this user (needs root)");
+  CLI::Option* gid = app.add_option("--gid", options.gid, "and this group");
+  uid->needs(gid);
+  gid->needs(uid);
+  app.add_flag("--no-sandbox", options.no_sandbox, "keep all privileges: for debugging only");
+  app.add_option("--log-level", options.log_level)
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+}
+
+Fd inherited(int raw, const char* option) {
+  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
+    throw OptionError(std::string(option) + " " + std::to_string(raw) + ": no such descriptor");
+  }
+  return Fd(raw);
+}
+
+std::vector<ServiceOptions::Device> open_devices(const Options& options) {
+  const SocketOwner owner{options.uid, options.gid};
+  std::vector<ServiceOptions::Device> devices;
+  for (const std::string& text : options.devices) {
+    const DeviceOption device = parse_device_option(text);
+    devices.push_back({device.name, bind_socket(device.socket, owner), device.queues, device.slots,
+                       device.pages});
+  }
+  if (options.socket_fd >= 0) {
+    Fd socket = inherited(options.socket_fd, "--fd");
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+    devices.push_back({.name = {}, .socket = std::move(socket)});
+  }
+  if (!options.socket_path.empty()) {
+    devices.push_back({.name = {}, .socket = bind_socket(options.socket_path, owner)});
+  }
+  if (devices.empty()) throw OptionError("give --socket-path, --fd or --device");
+  return devices;
+}
+
+// A client that truncates its guest's memory ends its own frontend, and reads why.
+extern "C" void on_bus_error(int) {
+  static constexpr char kText[] =
+      "cede-frontend: error: the guest's memory was truncated under us; exiting\n";
+  (void)!::write(STDERR_FILENO, kText, sizeof kText - 1);
+  ::_exit(1);
+}
+
+void set_up_signals() {
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGBUS, on_bus_error);
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  sigprocmask(SIG_BLOCK, &stop, nullptr);
+}
+
+int serve(const Options& options) {
+  set_up_signals();
+  ServiceOptions service;
+  service.capability = inherited(options.capability_fd, "--capability");
+  service.devices = open_devices(options);
+  service.read_only = options.read_only;
+  service.audit_fd = options.audit_fd;
+  const Fd audit = options.audit_fd < 0 ? Fd() : inherited(options.audit_fd, "--audit-fd");
+  if (!options.no_sandbox) {
+    enter_sandbox({.uid = options.uid, .gid = options.gid, .audit = options.audit_fd >= 0});
+  }
+  return BlkService(std::move(service)).run();
+}
+
+}  // namespace
+}  // namespace cede::vhost_user
+
+int main(int argc, char** argv) {
+  // "Other options and arguments should be ignored" beside this one.
+  if (std::any_of(argv + 1, argv + argc, [](const char* argument) {
+        return std::string_view(argument) == "--print-capabilities";
+      })) {
+    return std::fputs(cede::vhost_user::kCapabilities, stdout) < 0 ? 1 : 0;
+  }
+  CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
+  cede::vhost_user::Options options;
+  cede::vhost_user::add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
+  spdlog::set_pattern("%n: %l: %v");
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  try {
+    return cede::vhost_user::serve(options);
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    return 1;
+  }
+}

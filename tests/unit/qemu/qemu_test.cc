@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// What vmm/qemu does without QEMU: choosing, refusing, and reading what a guest says.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "vmm/qemu/accelerator.h"
+#include "vmm/qemu/child_process.h"
+#include "vmm/qemu/command_channel.h"
+#include "vmm/qemu/guest_vm.h"
+
+namespace cede::qemu {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
+
+TEST(Accelerator, FindsVirtualizationAmongTheFlagsOnly) {
+  EXPECT_TRUE(has_hardware_virtualization("processor\t: 0\nflags\t\t: fpu vmx sse\n"));
+  EXPECT_TRUE(has_hardware_virtualization("flags\t\t: fpu sse svm"));
+  EXPECT_TRUE(has_hardware_virtualization("flags\t\t: fpu\n\nprocessor: 1\nflags\t\t: svm\n"));
+  EXPECT_FALSE(has_hardware_virtualization(""));
+  EXPECT_FALSE(has_hardware_virtualization("flags\t\t: fpu sse hypervisor\n"));
+  EXPECT_FALSE(has_hardware_virtualization("flags\t\t: vmxnet svm_lock\nbugs\t\t: vmx\n"));
+  EXPECT_FALSE(has_hardware_virtualization("vmx flags\t: vnmi svm\nmodel name\t: svm vmx\n"));
+}
+
+bool has_in_order(const std::vector<std::string>& all, const std::vector<std::string>& part) {
+  return std::search(all.begin(), all.end(), part.begin(), part.end()) != all.end();
+}
+
+TEST(QemuArguments, NameEachDiskAndDoubleCommas) {
+  GuestOptions options;
+  options.run_directory = "/run/a,b";
+  options.disks = {{.socket = "/run/x.sock", .queues = 4}, {.socket = "/run/y,z.sock"}};
+  options.extra_arguments = {"-device", "virtio-rng-pci"};
+  options.memory_bytes = 512UL << 20;
+  const std::vector<std::string> arguments = qemu_arguments(options);
+  EXPECT_TRUE(has_in_order(
+      arguments, {"-chardev", "socket,id=disk0,path=/run/x.sock,reconnect=1", "-device",
+                  "vhost-user-blk-pci,chardev=disk0,num-queues=4", "-chardev",
+                  "socket,id=disk1,path=/run/y,,z.sock,reconnect=1", "-device",
+                  "vhost-user-blk-pci,chardev=disk1,num-queues=1", "-device", "virtio-rng-pci"}));
+  EXPECT_TRUE(has_in_order(
+      arguments, {"-m", "512M", "-object", "memory-backend-memfd,id=mem,size=512M,share=on"}));
+  EXPECT_TRUE(has_in_order(arguments,
+                           {"socket,id=control,path=/run/a,,b/control.sock,server=on,wait=off"}));
+}
+
+TEST(QemuArguments, AskForKvmOnlyWhereToldTo) {
+  GuestOptions options;
+  EXPECT_FALSE(has_in_order(qemu_arguments(options), {"-accel", "kvm"}));
+  options.accelerator = Accelerator::Kvm;
+  EXPECT_TRUE(has_in_order(qemu_arguments(options), {"-accel", "kvm", "-accel", "tcg"}));
+}
+
+TEST(GuestOptions, ProblemsAreNamed) {
+  GuestOptions good;
+  good.kernel = good.initrd = "/dev/null";
+  good.run_directory = "/run/guest";
+  good.disks = {{.socket = "/run/disk.sock"}};
+  EXPECT_EQ(problem_with(good), "");
+
+  const auto problem_after = [&](auto change) {
+    GuestOptions bad = good;
+    change(bad);
+    return problem_with(bad);
+  };
+  EXPECT_EQ(problem_after([](GuestOptions& o) { o.memory_bytes += 1; }),
+            "a guest's memory is a whole number of MiB, at least 64: not 268435457 bytes");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.memory_bytes = 63UL << 20; }), "");
+  EXPECT_EQ(problem_after([](GuestOptions& o) { o.vcpus = 0; }),
+            "a guest has 1 to 255 processors: not 0");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.vcpus = 256; }), "");
+  EXPECT_EQ(problem_after([](GuestOptions& o) { o.disks[0].queues = 1025; }),
+            "a disk has 1 to 1024 queues: not 1025");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.disks[0].queues = 0; }), "");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.disks[0].socket.clear(); }), "");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.run_directory.clear(); }), "");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.run_directory = std::string(100, 'x'); }), "");
+  EXPECT_NE(problem_after([](GuestOptions& o) { o.initrd = "/no/such/file"; }), "");
+}
+
+// The guest's end of a command channel, in the test's hands.
+class CommandChannelTest : public ::testing::Test {
+ protected:
+  CommandChannelTest() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
+    guest_ = Fd(ends[0]);
+    channel_ = CommandChannel(Fd(ends[1]));
+  }
+
+  void say(const std::string& text) const {
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const ssize_t sent = ::send(guest_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  // The tag of the command that was sent, which is all that was sent.
+  [[nodiscard]] std::string hear_tag(const std::string& command) const {
+    std::array<char, 4096> buffer{};
+    const ssize_t got = ::recv(guest_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const std::string line(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    std::string tag = line.substr(0, line.find(' '));
+    EXPECT_EQ(line, tag + ' ' + command + '\n');
+    return tag;
+  }
+
+  std::string start(const std::string& command) {
+    say("ready\n");
+    EXPECT_EQ(channel_.wait_ready(1s), Status::Ok);
+    EXPECT_EQ(channel_.submit(command), Status::Ok);
+    return hear_tag(command);
+  }
+
+  Fd guest_;
+  CommandChannel channel_;
+};
+
+TEST_F(CommandChannelTest, ReadyInPieces) {
+  EXPECT_EQ(channel_.submit("true"), Status::WrongState);
+  say("rea");
+  EXPECT_EQ(channel_.wait_ready(0ms), Status::TimedOut);
+  say("dy\n");
+  EXPECT_EQ(channel_.wait_ready(1s), Status::Ok);
+}
+
+TEST_F(CommandChannelTest, FirstWordsThatAreNotReadyBreakIt) {
+  say("hello there\n");
+  EXPECT_EQ(channel_.wait_ready(1s), Status::Broken);
+}
+
+TEST_F(CommandChannelTest, ResultBytewise) {
+  const std::string tag = start("echo hello");
+  EXPECT_EQ(tag.size(), 32U);
+  const std::string answer = "hello\n\n" + tag + " 42\n";
+  for (std::size_t i = 0; i + 1 < answer.size(); ++i) {
+    say(answer.substr(i, 1));
+    ASSERT_EQ(channel_.wait(0ms).status(), Status::TimedOut) << i;
+  }
+  say("\n");
+  const Result<CommandResult> result = channel_.wait(1s);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_status, 42);
+  EXPECT_EQ(result->output, "hello\n");
+}
+
+TEST_F(CommandChannelTest, EarlierEndMarksAreOutput) {
+  const std::string first = start("one");
+  say("\n" + first + " 0\n");
+  ASSERT_TRUE(channel_.wait(1s));
+  ASSERT_EQ(channel_.submit("two"), Status::Ok);
+  const std::string second = hear_tag("two");
+  EXPECT_NE(first, second);
+  say("\n" + first + " 0\n\n" + second + " 1\n");
+  const Result<CommandResult> result = channel_.wait(1s);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_status, 1);
+  EXPECT_EQ(result->output, "\n" + first + " 0\n");
+}
+
+class MalformedStatus : public CommandChannelTest,
+                        public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(MalformedStatus, BreaksTheChannel) {
+  const std::string tag = start("true");
+  say("\n" + tag + ' ' + GetParam());
+  EXPECT_EQ(channel_.wait(1s).status(), Status::Broken);
+  EXPECT_EQ(channel_.submit("true"), Status::Busy);
+}
+
+INSTANTIATE_TEST_SUITE_P(CommandChannel, MalformedStatus,
+                         ::testing::Values("256\n", "-1\n", "\n", "1x\n", "0 \n", "99999"));
+
+TEST_F(CommandChannelTest, CommandsThatAreNotOneLineAreRefused) {
+  say("ready\n");
+  ASSERT_EQ(channel_.wait_ready(1s), Status::Ok);
+  EXPECT_EQ(channel_.submit(""), Status::Invalid);
+  EXPECT_EQ(channel_.submit("a\nb"), Status::Invalid);
+  EXPECT_EQ(channel_.submit(std::string("a\0b", 3)), Status::Invalid);
+  EXPECT_EQ(channel_.submit(std::string(CommandChannel::kMaxCommand + 1, 'x')), Status::Invalid);
+  EXPECT_EQ(channel_.submit(std::string(CommandChannel::kMaxCommand, 'x')), Status::Ok);
+  EXPECT_EQ(channel_.submit("true"), Status::Busy);
+}
+
+TEST_F(CommandChannelTest, EndlessOutputIsCutOff) {
+  const std::string tag = start("yes");
+  std::thread flood([&] {
+    const std::string block(1UL << 20, 'y');
+    for (std::size_t sent = 0; sent <= CommandChannel::kMaxOutput; sent += block.size()) say(block);
+  });
+  EXPECT_EQ(channel_.wait(60s).status(), Status::Full);
+  channel_ = CommandChannel();
+  flood.join();
+}
+
+TEST_F(CommandChannelTest, GuestThatHangsUpIsGone) {
+  start("true");
+  EXPECT_EQ(channel_.submit("true"), Status::Busy);
+  guest_.reset();
+  EXPECT_EQ(channel_.wait(1s).status(), Status::Gone);
+}
+
+TEST_F(CommandChannelTest, SubmitToAGuestThatHungUpIsGone) {
+  say("ready\n");
+  ASSERT_EQ(channel_.wait_ready(1s), Status::Ok);
+  EXPECT_EQ(channel_.wait(1s).status(), Status::WrongState) << "nothing was submitted";
+  guest_.reset();
+  EXPECT_EQ(channel_.submit("true"), Status::Gone);
+}
+
+// What a child of ours prints.
+std::string output_of(std::vector<std::string> arguments) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  const Fd in(ends[0]);
+  Fd out(ends[1]);
+  Result<ChildProcess> child =
+      ChildProcess::start({.arguments = std::move(arguments), .output = out.get()});
+  if (!child) return "not started";
+  out.reset();
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = ::read(in.get(), buffer.data(), buffer.size())) > 0;) {
+    output.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return child->wait(10s) ? output : "still runs";
+}
+
+TEST(ChildProcess, HasStandardDescriptorsOnly) {
+  // Open in us, and not marked to be closed: the child must not have it all the same.
+  const Fd leaky(::fcntl(STDERR_FILENO, F_DUPFD, 100));  // NOLINT(android-cloexec-fcntl)
+  ASSERT_TRUE(leaky);
+  const std::string open_files = output_of({"ls", "/proc/self/fd"});
+  EXPECT_EQ(open_files, "0\n1\n2\n3\n") << "3 is the directory that ls reads";
+  EXPECT_EQ(output_of({"readlink", "/proc/self/fd/0"}), "/dev/null\n");
+}
+
+TEST(ChildProcess, HasNoBlockedOrIgnoredSignal) {
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &term, nullptr), 0);
+  const auto before = ::signal(SIGPIPE, SIG_IGN);
+  const std::string status = output_of({"grep", "^Sig[BI]", "/proc/self/status"});
+  (void)::signal(SIGPIPE, before);
+  ASSERT_EQ(::pthread_sigmask(SIG_UNBLOCK, &term, nullptr), 0);
+  EXPECT_EQ(status, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+TEST(ChildProcess, ExitCodesAndSignalsAreTold) {
+  for (const auto& [script, code] : {std::pair{"exit 3", 3}, {"kill -9 $$", 137}, {"true", 0}}) {
+    Result<ChildProcess> child =
+        ChildProcess::start({.arguments = {"sh", "-c", script}, .output = 2});
+    ASSERT_TRUE(child);
+    ASSERT_TRUE(child->wait(10s));
+    EXPECT_EQ(child->exit_code(), code);
+    EXPECT_TRUE(child->wait(0ms)) << "ended is ended";
+  }
+}
+
+TEST(ChildProcess, MissingProgramIsAnError) {
+  const Result<ChildProcess> child =
+      ChildProcess::start({.arguments = {"/no/such/program"}, .output = 2});
+  EXPECT_EQ(child.status(), Status::IoError);
+  EXPECT_EQ(errno, ENOENT);
+}
+
+TEST(ChildProcess, LeavesNothingBehindWhenMovedOverOrDestroyed) {
+  const auto sleeper = [] {
+    return ChildProcess::start({.arguments = {"sleep", "1000"}, .output = 2});
+  };
+  Result<ChildProcess> first = sleeper();
+  Result<ChildProcess> second = sleeper();
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(second);
+  const pid_t first_pid = first->pid();
+  const pid_t second_pid = second->pid();
+  EXPECT_FALSE(first->wait(0ms));
+  *first = *std::move(second);
+  EXPECT_EQ(::kill(first_pid, 0), -1);
+  EXPECT_EQ(::kill(second_pid, 0), 0);
+  first = Status::Gone;
+  EXPECT_EQ(::kill(second_pid, 0), -1);
+}
+
+}  // namespace
+}  // namespace cede::qemu
