@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// kill -9 at random moments under write load: of a frontend, of a client's QEMU, of the driver, of
+// the supervisor. After each: the books balance, nothing leaks, the other client's data verifies,
+// and every write that was acknowledged after a flush is on the disk.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/e2e/two_guests.h"
+
+namespace cede::test {
+namespace {
+
+constexpr int kKills = 3;
+
+using FaultTest = TwoGuests;
+
+// Both guests go on after it, as if nothing had happened but a pause.
+#define EXPECT_NO_GUEST_SAW_AN_ERROR()                                                           \
+  for (Client * client : {&alice(), &bob()}) {                                                   \
+    run(*client, "! dmesg | grep -E 'I/O error|EXT4-fs error|Remounting filesystem read-only'"); \
+  }
+
+TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
+  write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    kill_domain("alice");
+    finish_write(bob());
+    finish_write(alice());
+    expect_whole_again();
+  }
+  write_some(1);
+  EXPECT_NO_GUEST_SAW_AN_ERROR();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(down());
+}
+
+TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
+  write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    kill_domain("disk0");
+    finish_write(alice());
+    finish_write(bob());
+    expect_whole_again();
+  }
+  write_some(1);
+  EXPECT_NO_GUEST_SAW_AN_ERROR();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(down());
+}
+
+TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
+  write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    ASSERT_EQ(::kill(alice().guest->pid(), SIGKILL), 0);
+    finish_write(bob());
+    alice().guest.reset();
+    expect_balanced();
+    expect_on_disk(alice(), true);
+    // Its volume is free for its next life, which finds everything that it was promised.
+    boot(alice());
+    mount(alice());
+    for (const auto& [file, sum] : alice().acknowledged) {
+      run(alice(), "echo '" + sum + "  /mnt/" + file + "' | sha256sum -c");
+    }
+    expect_whole_again();
+  }
+  write_some(1);
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(down());
+}
+
+TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
+  write_some(2);
+  begin_write(alice());
+  begin_write(bob());
+  random_pause();
+  ASSERT_EQ(::kill(supervisor_pid(), SIGKILL), 0);
+  // The system ends with its supervisor. The guests are ours, and wait for a back-end in vain.
+  for (Client* client : {&alice(), &bob()}) client->guest.reset();
+  EXPECT_TRUE(down());  // finds a killed system, and cleans up after it
+  for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);
+
+  up();
+  for (Client* client : {&alice(), &bob()}) {
+    boot(*client);
+    mount(*client);
+  }
+  write_some(1);
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(down());
+}
+
+}  // namespace
+}  // namespace cede::test

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A running system for the end-to-end tests: `cede up` on a real disk image, two guests with a
+// mounted file system each, and a record of every file that a guest wrote, synced and vouched for.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "vmm/qemu/guest_vm.h"
+
+namespace cede::test {
+
+// One client with its guest. `acknowledged` maps a file to the checksum that the guest printed
+// after fsync had returned: data that no process's death may take away.
+struct Client {
+  std::string name;
+  std::uint64_t offset = 0;  // of its volume in the disk image
+  std::optional<qemu::GuestVm> guest;
+  std::map<std::string, std::string> acknowledged;
+  int next_file = 0;
+  std::string pending_file;  // submitted, not yet waited for
+};
+
+class TwoGuests : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Client& alice() { return clients_[0]; }
+  Client& bob() { return clients_[1]; }
+  [[nodiscard]] std::string disk() const { return (directory_ / "disk.img").string(); }
+
+  void up();                  // `cede up`; fails the test if it does not come up
+  [[nodiscard]] bool down();  // `cede down`; true: every page came home
+  void boot(Client& client);  // a new QEMU for the client
+  void make_file_system(Client& client);
+  void mount(Client& client);
+  void run(Client& client, const std::string& command);  // must exit with 0
+
+  // Starts a write of one more file with fsync; finish_write() waits for it and records its
+  // checksum.
+  void begin_write(Client& client);
+  void finish_write(Client& client);
+  // Writes files in both guests at once, `rounds` times.
+  void write_some(int rounds);
+  // Waits for a random moment while writes are on their way.
+  void random_pause();
+
+  // The supervisor's view: `cede ls --json`.
+  [[nodiscard]] static boost::json::object ledger();
+  // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
+  void kill_domain(const std::string& domain);
+  [[nodiscard]] static pid_t supervisor_pid();
+  // Every killed domain lives again, every session is connected, the books balance.
+  void expect_whole_again();
+  static void expect_balanced();
+
+  // Reads every acknowledged file from the image by the host's own tools and compares. The client's
+  // guest has unmounted cleanly, or died (then a copy of its volume is repaired from the journal
+  // first).
+  void expect_on_disk(const Client& client, bool died);
+
+ private:
+  std::filesystem::path directory_;
+  std::array<Client, 2> clients_;
+  std::map<std::string, std::int64_t> lives_;  // that a killed domain is to have
+  std::minstd_rand random_;
+};
+
+}  // namespace cede::test

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/cli/rates.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace cede::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::object stats(std::uint64_t life, std::uint64_t reads, std::uint64_t bytes,
+                   json::array latency) {
+  return {{"devices",
+           json::array{json::object{{"client", "alice"},
+                                    {"device", "vda"},
+                                    {"driver", "disk0"},
+                                    {"volume", "a"},
+                                    {"state", "connected"},
+                                    {"pages", 16},
+                                    {"life", life},
+                                    {"stats", json::object{{"reads", reads},
+                                                           {"read_bytes", bytes},
+                                                           {"writes", 0},
+                                                           {"write_bytes", 0},
+                                                           {"errors", 3},
+                                                           {"latency", std::move(latency)}}}}}}};
+}
+
+json::array pair(std::uint64_t edge, std::uint64_t count) {
+  return {edge, count};
+}
+
+TEST(Rates, AreDifferencesOverTime) {
+  const auto rates =
+      rates_between(stats(1, 100, 4096, {pair(1000, 100)}),
+                    stats(1, 300, 12288, {pair(1000, 100), pair(2000, 198), pair(9000, 2)}), 2.0);
+  ASSERT_EQ(rates.size(), 1U);
+  EXPECT_EQ(rates[0].session, "alice/vda");
+  EXPECT_EQ(rates[0].volume, "disk0/a");
+  EXPECT_DOUBLE_EQ(rates[0].reads_per_second, 100);
+  EXPECT_DOUBLE_EQ(rates[0].read_bytes_per_second, 4096);
+  EXPECT_EQ(rates[0].p50_ns, 2000U);
+  EXPECT_EQ(rates[0].p99_ns, 2000U);
+  EXPECT_EQ(rates[0].errors, 3U);
+}
+
+TEST(Rates, P99IsTheSlowestHundredth) {
+  const auto rates =
+      rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {pair(10, 98), pair(500, 2)}), 1.0);
+  EXPECT_EQ(rates[0].p50_ns, 10U);
+  EXPECT_EQ(rates[0].p99_ns, 500U);
+}
+
+TEST(Rates, ANewLifeOfTheDriverCountsFromZero) {
+  const auto rates = rates_between(stats(1, 1'000'000, 0, {pair(10, 1'000'000)}),
+                                   stats(2, 50, 0, {pair(20, 50)}), 1.0);
+  EXPECT_DOUBLE_EQ(rates[0].reads_per_second, 50);
+  EXPECT_EQ(rates[0].p50_ns, 20U);
+}
+
+TEST(Rates, CountersThatFallOrAreAbsurdStayFinite) {
+  const auto fell = rates_between(stats(1, 500, 0, {pair(10, 9)}), stats(1, 3, 0, {}), 1.0);
+  EXPECT_DOUBLE_EQ(fell[0].reads_per_second, 0);
+  EXPECT_EQ(fell[0].p50_ns, 0U);
+  const auto absurd = rates_between(
+      stats(1, 0, 0, {}),
+      stats(1, UINT64_MAX, UINT64_MAX, {pair(10, UINT64_MAX), pair(20, UINT64_MAX)}), 0.1);
+  EXPECT_LE(short_count(absurd[0].reads_per_second).size(), 7U);
+  EXPECT_EQ(absurd[0].p50_ns, 10U);
+  EXPECT_EQ(absurd[0].p99_ns, 20U);
+}
+
+TEST(Rates, NumbersAreShort) {
+  EXPECT_EQ(short_count(0), "0");
+  EXPECT_EQ(short_count(9999), "9999");
+  EXPECT_EQ(short_count(12'345), "12.3k");
+  EXPECT_EQ(short_count(999'600), "1.00M");
+  EXPECT_EQ(short_count(1.844e19), "18.4E");
+  EXPECT_EQ(short_time(0), "-");
+  EXPECT_EQ(short_time(850), "850ns");
+  EXPECT_EQ(short_time(12'345), "12.3us");
+  EXPECT_EQ(short_time(4'100'000), "4.10ms");
+  EXPECT_EQ(short_time(1'200'000'000), "1.20s");
+  EXPECT_EQ(short_time(UINT64_MAX), ">999s");
+}
+
+}  // namespace
+}  // namespace cede::cli

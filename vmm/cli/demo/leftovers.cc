@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/cli/demo/leftovers.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "vmm/supervisor/runtime_dir.h"
+
+namespace cede::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A process that ended and waits for init to notice is no leftover.
+bool runs(pid_t process) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", process));
+  std::string line;
+  std::getline(stat, line);
+  const std::size_t state = line.rfind(") ");
+  return state != std::string::npos && line.substr(state + 2, 1) != "Z";
+}
+
+// The last steps of a daemon's exit are behind its answer to "down".
+bool ends_soon(pid_t process) {
+  for (int i = 0; i < 100 && runs(process); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return !runs(process);
+}
+
+void find_entry(const fs::path& path, const char* kind, std::vector<std::string>& found) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) found.push_back(fmt::format("{} {}", kind, path.string()));
+}
+
+}  // namespace
+
+std::vector<std::string> find_leftovers(const std::string& system,
+                                        const std::vector<pid_t>& processes) {
+  std::vector<std::string> found;
+  for (const pid_t process : processes) {
+    if (!ends_soon(process)) found.push_back(fmt::format("process {}", process));
+  }
+  const fs::path directory = supervisor::control_socket(system).parent_path();
+  find_entry(directory, "runtime directory", found);
+  find_entry(directory.string() + ".lock", "lock", found);
+  for (const fs::path hierarchy : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory"}) {
+    find_entry(hierarchy / supervisor::cgroup_name(system), "cgroup", found);
+  }
+  for (const auto& entry : fs::directory_iterator("/dev/shm")) {
+    if (entry.path().filename().string().starts_with("cede-" + system)) {
+      find_entry(entry.path(), "shared memory", found);
+    }
+  }
+  return found;
+}
+
+}  // namespace cede::cli

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// cede down: stops a system, and tells whether every page came home.
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/json.hpp>
+#include <memory>
+
+#include "protocols/posix/fd.h"
+#include "vmm/cli/command.h"
+#include "vmm/supervisor/control_client.h"
+#include "vmm/supervisor/runtime_dir.h"
+
+namespace cede::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kExitLimitMs = 10'000;
+
+// The name, or the only system there is, be it running or left over from a killed supervisor.
+std::string choose(const std::string& name) {
+  if (name.empty() && running_systems().empty()) {
+    const std::vector<std::string> known = supervisor::known_systems();
+    if (known.size() == 1) return known.front();
+  }
+  return choose_system(name);
+}
+
+// A descriptor that is readable once the process has ended.
+Fd watch_process(pid_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+int run(const std::string& wanted) {
+  const std::string name = choose(wanted);
+  if (!supervisor::is_running(name)) {
+    const std::vector<std::string> known = supervisor::known_systems();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw std::runtime_error(fmt::format("system '{}' does not run", name));
+    }
+    if (!supervisor::clean_leftovers(name)) {
+      throw std::runtime_error(fmt::format("system '{}' is starting; try again", name));
+    }
+    fmt::print("'{}' did not run; what a killed supervisor had left is removed\n", name);
+    return kOk;
+  }
+  supervisor::ControlClient client(name);
+  const Fd supervisor = watch_process(client.server());
+  (void)client.ask({{"op", "down"}});
+  while (true) {
+    const json::object message = client.next();
+    if (const json::value* line = message.if_contains("progress")) {
+      fmt::print("{}\n", std::string_view(line->as_string()));
+    }
+    if (message.contains("done")) {
+      // Nothing is to be left when this returns.
+      pollfd ended{supervisor.get(), POLLIN, 0};
+      if (supervisor) ::poll(&ended, 1, kExitLimitMs);
+      const bool clean = message.at("clean").as_bool();
+      fmt::print("'{}' is down{}\n", name, clean ? "; every page is home" : "");
+      return clean ? kOk : kFailed;
+    }
+  }
+}
+
+}  // namespace
+
+void add_down(CLI::App& app, int& exit_code) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("down", "Stop a system: clients, then drivers, then all");
+  command->add_option("NAME", *name, "The system; may be left out while one runs");
+  command->footer(
+      "Exits with 0 only if every page came home. Cleans up, too, after a supervisor that was\n"
+      "killed.\n"
+      "Example: cede down two-guests");
+  command->callback([name, &exit_code] { exit_code = run(*name); });
+}
+
+}  // namespace cede::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervisor's conversation with the broker, as the root domain.
+//
+// Requests wait for their replies: the broker is trusted, and answers out of its own state without
+// waiting for anybody. One that does not answer is treated as dead. Events that come in between are
+// kept for take_event().
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "protocols/posix/control_link.h"
+
+namespace cede::supervisor {
+
+class BrokerLink {
+ public:
+  explicit BrokerLink(Fd socket) noexcept : link_(std::move(socket)) {}
+
+  [[nodiscard]] int fd() const noexcept { return link_.fd(); }
+  // Nothing can be asked any more.
+  [[nodiscard]] bool dead() const noexcept { return dead_; }
+
+  struct NewDomain {
+    Handle handle;
+    Fd socket;  // for the domain's program
+  };
+  [[nodiscard]] Result<NewDomain> create_domain(std::string_view name, std::uint32_t pages);
+  Status destroy_domain(Handle domain);
+  [[nodiscard]] Result<Handle> grant_device(Handle client, Handle driver, std::uint32_t device,
+                                            std::string_view name);
+  Status close_session(Handle session);
+  [[nodiscard]] Status seal_system();
+  [[nodiscard]] Result<std::vector<LedgerRow>> domains();
+  [[nodiscard]] Result<std::vector<LedgerRow>> sessions();
+
+  // Reads what has come; returns the oldest event not yet taken.
+  [[nodiscard]] std::optional<Message> take_event();
+
+ private:
+  [[nodiscard]] Result<ControlLink::Incoming> ask(const Message& request);
+  [[nodiscard]] Result<std::vector<LedgerRow>> rows(MessageType type);
+
+  ControlLink link_;
+  std::deque<Message> events_;
+  bool dead_ = false;
+};
+
+}  // namespace cede::supervisor

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/cgroup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace cede::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kRemoveLimit{5};
+constexpr std::chrono::milliseconds kRemovePoll{10};
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool has_word(const std::string& text, std::string_view word, char separator) {
+  std::istringstream words(text);
+  std::string candidate;
+  while (std::getline(words, candidate, separator)) {
+    if (!candidate.empty() && candidate.back() == '\n') candidate.pop_back();
+    if (candidate == word) return true;
+  }
+  return false;
+}
+
+// Children before parents.
+std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
+  std::vector<fs::path> result;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (!entry->is_directory(ignored) || entry->is_symlink(ignored)) continue;
+    for (fs::path& below : tree_bottom_up(entry->path())) result.push_back(std::move(below));
+  }
+  result.push_back(directory);
+  return result;
+}
+
+void kill_members(const fs::path& directory) {
+  std::ifstream members(directory / "cgroup.procs");
+  for (pid_t pid = 0; members >> pid;) {
+    if (pid > 1 && pid != ::getpid()) ::kill(pid, SIGKILL);
+  }
+}
+
+}  // namespace
+
+std::optional<MemoryController> find_memory_controller(std::string_view mountinfo,
+                                                       bool has_memory) {
+  std::optional<MemoryController> unified;
+  std::istringstream lines{std::string(mountinfo)};
+  for (std::string line; std::getline(lines, line);) {
+    // proc(5): ... mount-point options [optional fields] - type source super-options
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream before(line.substr(0, dash));
+    std::istringstream after(line.substr(dash + 3));
+    std::string skipped, mount, type, source, options;
+    before >> skipped >> skipped >> skipped >> skipped >> mount;
+    after >> type >> source >> options;
+    if (type == "cgroup" && has_word(options, "memory", ',')) return {{mount, false}};
+    if (type == "cgroup2" && has_memory) unified = {mount, true};
+  }
+  return unified;
+}
+
+std::optional<MemoryController> find_memory_controller() {
+  const std::string mountinfo = read_file("/proc/self/mountinfo");
+  const auto unified = find_memory_controller(mountinfo, true);
+  const bool has_memory = unified && unified->unified &&
+                          has_word(read_file(unified->mount / "cgroup.controllers"), "memory", ' ');
+  return find_memory_controller(mountinfo, has_memory);
+}
+
+SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
+  SystemCgroup cgroup;
+  const auto controller = find_memory_controller();
+  if (!controller) {
+    why = "this machine has no memory controller";
+    return cgroup;
+  }
+  const auto enable_memory = [](const fs::path& directory) {
+    std::ofstream(directory / "cgroup.subtree_control") << "+memory";
+  };
+  // Asked for, and judged by the result: it may be on already without our being allowed to ask.
+  if (controller->unified) enable_memory(controller->mount);
+  const fs::path directory = controller->mount / name;
+  std::error_code error;
+  fs::create_directory(directory, error);
+  if (error) {
+    why = fmt::format("cannot make {}: {}", directory.string(), error.message());
+    return cgroup;
+  }
+  if (controller->unified) {
+    enable_memory(directory);
+    if (!has_word(read_file(directory / "cgroup.subtree_control"), "memory", ' ')) {
+      why = fmt::format("cannot control memory below {}", directory.string());
+      fs::remove(directory, error);
+      return cgroup;
+    }
+  }
+  cgroup.directory_ = directory;
+  return cgroup;
+}
+
+Fd SystemCgroup::run_procs(Handle domain) const {
+  if (directory_.empty()) return {};
+  const fs::path file =
+      directory_ / fmt::format("{}-{}", domain.index, domain.generation) / "run" / "cgroup.procs";
+  return Fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+}
+
+bool remove_cgroup_tree(const fs::path& directory) {
+  const auto deadline = std::chrono::steady_clock::now() + kRemoveLimit;
+  while (true) {
+    for (const fs::path& member : tree_bottom_up(directory)) {
+      kill_members(member);
+      ::rmdir(member.c_str());
+    }
+    std::error_code error;
+    if (!fs::exists(directory, error)) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kRemovePoll);  // a killed process takes a moment to leave
+  }
+}
+
+}  // namespace cede::supervisor

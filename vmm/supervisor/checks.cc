@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/checks.h"
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "protocols/block.h"
+#include "protocols/stats.h"
+#include "vmm/supervisor/size.h"
+
+namespace cede::supervisor {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kMinVmMemory = 64 * kMiB;
+
+// Collects what is wrong; each check appends to it.
+class Checker {
+ public:
+  explicit Checker(Problems& problems) : problems_(problems) {}
+
+  void system(const System& system) {
+    names(system);
+    whole_pages(system.budget, "the budget");
+    for (const Driver& driver : system.drivers) volumes(driver);
+    std::uint64_t accounts = 0;
+    for (const Client& client : system.clients) {
+      account(client, accounts);
+      for (const Device& device : client.devices) this->device(system, client, device);
+    }
+    volume_users(system);
+    if (accounts > *system.budget) {
+      add(system.budget.at,
+          fmt::format("the budget of {} is less than the clients' accounts, {} together",
+                      format_size(*system.budget), format_size(accounts)),
+          fmt::format("write budget = \"{}\" or more, or make accounts smaller",
+                      format_size(accounts)));
+    }
+    if (system.drivers.size() + system.clients.size() > kMaxDomains) {
+      add({}, fmt::format("the system has more than {} domains", kMaxDomains),
+          "describe a second system");
+    }
+    if (system.clients.empty()) {
+      add({}, "the system has no client", "add a [[client]] with a [[client.device]]");
+    }
+  }
+
+ private:
+  void add(Position at, std::string what, std::string remedy) {
+    problems_.push_back({at, std::move(what), std::move(remedy)});
+  }
+
+  // `seen` holds the names of one scope.
+  void unique(std::set<std::string>& seen, const Field<std::string>& name, const char* what) {
+    if (seen.insert(*name).second) return;
+    add(name.at, fmt::format("{} '{}' is there already", what, *name), "choose another name");
+  }
+
+  void names(const System& system) {
+    std::set<std::string> domains{"root", "broker", "supervisor"};
+    std::set<std::string> sockets;
+    for (const Driver& driver : system.drivers) {
+      unique(domains, driver.name, "a domain");
+      std::set<std::string> volumes;
+      for (const Volume& volume : driver.volumes) unique(volumes, volume.name, "a volume");
+    }
+    for (const Client& client : system.clients) {
+      unique(domains, client.name, "a domain");
+      std::set<std::string> devices;
+      for (const Device& device : client.devices) {
+        unique(devices, device.name, "a device");
+        socket(device, sockets);
+      }
+    }
+  }
+
+  void socket(const Device& device, std::set<std::string>& sockets) {
+    if (device.socket->empty()) return;
+    const std::string path = device.socket->string();
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+      add(device.socket.at,
+          fmt::format("the socket's path has {} bytes, and the system allows {}", path.size(),
+                      sizeof(sockaddr_un::sun_path) - 1),
+          "use a shorter path");
+    }
+    if (path.find(',') != std::string::npos) {
+      add(device.socket.at, "the socket's path holds a comma", "use another path");
+    }
+    if (!sockets.insert(path).second) {
+      add(device.socket.at, fmt::format("another device uses the socket '{}'", path),
+          "choose another path");
+    }
+  }
+
+  void whole_pages(const Field<std::uint64_t>& bytes, const char* what) {
+    if (*bytes != 0 && *bytes % kPageBytes == 0 && *bytes / kPageBytes <= UINT32_MAX) return;
+    add(bytes.at, fmt::format("{} is not a number of whole 4 KiB pages below 16T", what),
+        "use a size such as \"64M\"");
+  }
+
+  void volumes(const Driver& driver) {
+    const Volume* by_offset = nullptr;
+    const Volume* by_partition = nullptr;
+    for (const Volume& volume : driver.volumes) {
+      (volume.partition->empty() ? by_offset : by_partition) = &volume;
+      if (volume.partition->empty()) extent(volume);
+    }
+    if (by_offset != nullptr && by_partition != nullptr) {
+      add(by_partition->partition.at,
+          fmt::format("driver '{}' has volumes by partition and by offset", *driver.name),
+          "use one kind, so that overlaps can be seen");
+      return;
+    }
+    for (std::size_t i = 0; i < driver.volumes.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) overlap(driver.volumes[j], driver.volumes[i]);
+    }
+  }
+
+  void extent(const Volume& volume) {
+    if (*volume.size == 0 || *volume.size % block::kSectorBytes != 0) {
+      add(volume.size.at,
+          fmt::format("volume '{}' has no whole number of 512-byte sectors", *volume.name),
+          "use a size such as \"64M\"");
+    }
+    if (*volume.offset % block::kSectorBytes != 0) {
+      add(volume.offset.at,
+          fmt::format("volume '{}' does not begin at a 512-byte sector", *volume.name),
+          "use an offset such as \"1M\"");
+    }
+    if (*volume.size > UINT64_MAX - *volume.offset) {
+      add(volume.size.at, fmt::format("volume '{}' ends beyond 2^64 bytes", *volume.name),
+          "use a smaller size");
+    }
+  }
+
+  static bool meet(const Volume& a, const Volume& b) {
+    if (!a.partition->empty()) return *a.partition == *b.partition;
+    return *a.offset < *b.offset ? *b.offset - *a.offset < *a.size
+                                 : *a.offset - *b.offset < *b.size;
+  }
+
+  void overlap(const Volume& a, const Volume& b) {
+    if (!meet(a, b) || (*a.read_only && *b.read_only)) return;
+    const std::string what =
+        fmt::format("volume '{}' overlaps volume '{}', and one can be written", *b.name, *a.name);
+    if (b.partition->empty()) {
+      add(b.offset.at, what,
+          fmt::format("begin at {} or later, or make both read_only = true",
+                      format_size(*a.offset + *a.size)));
+    } else {
+      add(b.partition.at, what, "use another partition, or make both read_only = true");
+    }
+  }
+
+  void account(const Client& client, std::uint64_t& accounts) {
+    whole_pages(client.account, "the account");
+    accounts += std::min(*client.account, UINT64_MAX - accounts);
+    std::uint64_t regions = 0;
+    for (const Device& device : client.devices) {
+      regions += std::min(*device.region, UINT64_MAX - regions);
+    }
+    if (regions > *client.account) {
+      add(client.account.at,
+          fmt::format("the account of '{}', {}, is less than its devices' regions, {} together",
+                      *client.name, format_size(*client.account), format_size(regions)),
+          fmt::format("write account = \"{}\" or more, or use smaller regions",
+                      format_size(regions)));
+    }
+    if (client.vm && (*client.vm->memory < kMinVmMemory || *client.vm->memory % kMiB != 0)) {
+      add(client.vm->memory.at,
+          fmt::format("the memory of the VM of '{}' is not whole MiB, 64 or more", *client.name),
+          "use a size such as \"256M\"");
+    }
+    if (client.devices.empty()) {
+      add(client.name.at, fmt::format("client '{}' has no device", *client.name),
+          "add a [[client.device]]");
+    }
+  }
+
+  void region(const Device& device) {
+    const std::uint64_t bytes = *device.region;
+    const bool power_of_two = bytes != 0 && (bytes & (bytes - 1)) == 0;
+    if (!power_of_two || bytes < kPageBytes || bytes / kPageBytes > Geometry::kMaxPages) {
+      add(device.region.at, "the region is not a power of two from 4K to 1G",
+          "use a size such as \"16M\"");
+    } else if ((*device.slots & (*device.slots - 1)) != 0) {
+      add(device.slots.at, "the number of slots is not a power of two", "use 64, 128, 256, ...");
+    } else if (!device.geometry().valid()) {
+      add(device.region.at,
+          fmt::format("the region has no room for payload beside {} ring(s) of {} slots",
+                      *device.queues, *device.slots),
+          "use a larger region, or fewer queues or slots");
+    }
+  }
+
+  void device(const System& system, const Client& client, const Device& device) {
+    region(device);
+    if (*system.is_static && !*device.connect) {
+      add(device.connect.at,
+          fmt::format("device '{}' of '{}' can never connect in a static system", *device.name,
+                      *client.name),
+          "remove connect = false, or static = true");
+    }
+    const Driver* driver = system.driver(*device.driver);
+    if (driver == nullptr) {
+      add(device.driver.at, fmt::format("there is no driver '{}'", *device.driver),
+          "name one that has a [[driver]] of its own");
+      return;
+    }
+    const Volume* volume = find_volume(*driver, *device.volume);
+    if (volume == nullptr) {
+      add(device.volume.at,
+          fmt::format("driver '{}' has no volume '{}'", *driver->name, *device.volume),
+          "name one that has a [[driver.volume]] of its own");
+    }
+  }
+
+  // A volume that somebody writes has one user: a file system knows no other.
+  void volume_users(const System& system) {
+    struct Use {
+      const Client* client;
+      const Device* device;
+      bool writes;
+    };
+    std::map<std::pair<std::string, std::string>, Use> uses;
+    std::map<std::string, std::size_t> devices;
+    for (const Client& client : system.clients) {
+      for (const Device& device : client.devices) {
+        const Driver* driver = system.driver(*device.driver);
+        const Volume* volume = driver ? find_volume(*driver, *device.volume) : nullptr;
+        if (volume == nullptr) continue;
+        if (++devices[*device.driver] == kMaxDevices + 1) {
+          add(device.driver.at,
+              fmt::format("driver '{}' has more than {} devices", *device.driver, kMaxDevices),
+              "move volumes to a disk and driver of their own");
+        }
+        const bool writes = !*volume->read_only && !*device.read_only;
+        const auto [first, is_new] =
+            uses.try_emplace({*device.driver, *device.volume}, Use{&client, &device, writes});
+        if (is_new || (!writes && !first->second.writes)) continue;
+        add(device.volume.at,
+            fmt::format("'{}/{}' and '{}/{}' both use the volume '{}', and it is writable",
+                        *first->second.client->name, *first->second.device->name, *client.name,
+                        *device.name, *device.volume),
+            "give each a volume of its own, or make the volume read_only = true");
+      }
+    }
+  }
+
+  Problems& problems_;
+};
+
+}  // namespace
+
+void check_system(const System& system, Problems& problems) {
+  Checker(problems).system(system);
+}
+
+}  // namespace cede::supervisor

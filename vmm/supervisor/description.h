@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system description: one TOML file that says what the machine is (cede-system.toml(5)).
+//
+// Reading is strict: an unknown key, a wrong type or a missing value is a problem, and reading goes
+// on to find the others. What comes out is well-formed field by field; checks.h says whether it
+// makes sense, and disk.h whether the disks agree.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocols/session.h"
+#include "vmm/supervisor/problems.h"
+
+namespace cede::supervisor {
+
+// A slice of a driver's disk.
+struct Volume {
+  Field<std::string> name;
+  Field<std::uint64_t> offset;   // bytes; not used with a partition
+  Field<std::uint64_t> size;     // bytes; not used with a partition
+  Field<std::string> partition;  // a GPT partition's name, or empty
+  Field<bool> read_only;
+};
+
+struct Driver {
+  Field<std::string> name;
+  Field<std::string> kind;  // "block"
+  Field<std::filesystem::path> disk;
+  Field<bool> direct;
+  std::vector<Volume> volumes;
+
+  // Nothing writes to the disk: it is opened, and locked, for reading only.
+  [[nodiscard]] bool read_only() const noexcept;
+};
+
+// A client's attachment to a volume.
+struct Device {
+  Field<std::string> name;
+  Field<std::string> driver;
+  Field<std::string> volume;
+  Field<bool> read_only;
+  Field<std::uint64_t> region;  // bytes
+  Field<std::uint64_t> queues;
+  Field<std::uint64_t> slots;
+  Field<std::uint64_t> weight;
+  Field<std::uint64_t> iops;              // 0: no limit
+  Field<std::uint64_t> bytes_per_second;  // 0: no limit
+  Field<std::filesystem::path> socket;    // empty: in the runtime directory
+  Field<bool> connect;
+
+  [[nodiscard]] Geometry geometry() const noexcept;
+};
+
+// A stock QEMU guest that the supervisor starts once the client's devices are connected.
+struct Vm {
+  Field<std::filesystem::path> kernel;
+  Field<std::filesystem::path> initrd;
+  Field<std::uint64_t> memory;  // bytes
+  Field<std::uint64_t> cpus;
+};
+
+struct Client {
+  Field<std::string> name;
+  Field<std::uint64_t> account;  // bytes
+  Field<bool> audit;
+  std::vector<Device> devices;
+  std::optional<Vm> vm;
+};
+
+struct System {
+  Field<std::string> name;
+  Field<std::uint64_t> budget;  // bytes
+  Field<bool> is_static;
+  std::vector<Driver> drivers;
+  std::vector<Client> clients;
+  std::filesystem::path file;
+
+  [[nodiscard]] const Driver* driver(std::string_view driver_name) const noexcept;
+};
+
+[[nodiscard]] const Volume* find_volume(const Driver& driver, std::string_view name) noexcept;
+
+// A name of a system, domain, device or volume: 1 to 31 letters, digits, '-' and '_', beginning
+// with a letter or a digit. Such a name needs no quoting in paths, options and tables.
+[[nodiscard]] bool valid_name(std::string_view name) noexcept;
+
+// Paths in `text` are taken relative to the directory of `file`. If `problems` is not empty
+// afterwards, the system is not fit for use.
+[[nodiscard]] System parse_system(std::string_view text, const std::filesystem::path& file,
+                                  Problems& problems);
+
+// parse_system() of a file's contents; a file that cannot be read is a problem.
+[[nodiscard]] System load_system(const std::filesystem::path& file, Problems& problems);
+
+}  // namespace cede::supervisor

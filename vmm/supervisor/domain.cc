@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/domain.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+namespace cede::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kExitGrace{3000};
+
+}  // namespace
+
+Domain::Domain(EventLoop& loop, std::string name, std::filesystem::path log,
+               std::optional<uid_t> uid, Ended ended)
+    : loop_(loop),
+      name_(std::move(name)),
+      uid_(uid),
+      ended_(std::move(ended)),
+      log_(std::move(log)),
+      output_(loop, [this](std::string_view text) { log_.append(text); }) {}
+
+void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages,
+                   Launch launch) {
+  dissolved_ = false;
+  has_domain_ = false;
+  started_ = steady_clock::now();
+  Result<BrokerLink::NewDomain> domain = broker.create_domain(name_, pages);
+  if (!domain) {
+    throw std::runtime_error(
+        fmt::format("the broker makes no domain for '{}': {}", name_, to_string(domain.status())));
+  }
+  handle_ = domain->handle;
+  has_domain_ = true;
+  launch.arguments.insert(launch.arguments.begin() + 1,
+                          {"--capability", std::to_string(domain->socket.get())});
+  launch.inherited.push_back(domain->socket.get());
+  place(launch, cgroup);
+  try {
+    process_ = Process::start(launch);
+  } catch (const std::runtime_error&) {
+    broker.destroy_domain(handle_);
+    throw;
+  }
+  ++lives_;
+  spdlog::info("'{}' runs as process {}, domain {}-{}", name_, process_.pid(), handle_.index,
+               handle_.generation);
+  exit_watch_ = loop_.when_readable(process_.pidfd(), [this] { on_exit(); });
+}
+
+void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
+  launch.output = output_.write_end();
+  cgroup_procs_ = cgroup.run_procs(handle_);
+  if (cgroup && !cgroup_procs_) {
+    spdlog::warn("the broker made no memory cgroup for '{}': it runs outside of one", name_);
+  }
+  launch.cgroup_procs = cgroup_procs_.get();
+}
+
+void Domain::dissolve(BrokerLink& broker) {
+  dissolved_ = true;
+  broker.destroy_domain(handle_);
+  if (running()) timer_ = loop_.after(kExitGrace, [this] { kill(); });
+}
+
+void Domain::restart_later(EventLoop::Callback again) {
+  const auto lived = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
+  // Without a domain from the broker there was no life to learn from: the pages of the last one are
+  // still on their way home, as a rule.
+  const milliseconds delay = dissolved_    ? milliseconds::zero()
+                             : has_domain_ ? backoff_.next(lived)
+                                           : Backoff::kFirst;
+  timer_ = loop_.after(delay, std::move(again));
+}
+
+void Domain::on_exit() {
+  exit_watch_.reset();
+  timer_.reset();
+  const std::string how = process_.reap();
+  output_.drain();
+  spdlog::info("'{}' ended: {}", name_, how);
+  ended_(how);
+}
+
+}  // namespace cede::supervisor

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// One domain of the description, over all the lives of its program. A life is a domain of the
+// broker's and the process that holds its capability socket; they end together.
+#pragma once
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocols/session.h"
+#include "vmm/supervisor/backoff.h"
+#include "vmm/supervisor/broker_link.h"
+#include "vmm/supervisor/cgroup.h"
+#include "vmm/supervisor/event_loop.h"
+#include "vmm/supervisor/output_pipe.h"
+#include "vmm/supervisor/process.h"
+
+namespace cede::supervisor {
+
+class Domain {
+ public:
+  // `ended` is called from the loop after each life, with how its process ended.
+  using Ended = std::function<void(const std::string& how)>;
+
+  Domain(EventLoop& loop, std::string name, std::filesystem::path log, std::optional<uid_t> uid,
+         Ended ended);
+
+  // Makes the broker's domain with `pages` in its account, and starts the program with the
+  // capability socket added to its arguments. Throws std::runtime_error.
+  void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch);
+  // Dissolves the broker's domain, on which the program exits; kills it if it does not.
+  void dissolve(BrokerLink& broker);
+  // Stops the process now. `ended` follows.
+  void kill() const noexcept { process_.signal(SIGKILL); }
+  // Calls `again` after the back-off that the last life has earned.
+  void restart_later(EventLoop::Callback again);
+  // Another process of this domain, such as its VM, is started in the same place.
+  void place(Launch& launch, const SystemCgroup& cgroup);
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::optional<uid_t> uid() const noexcept { return uid_; }
+  // Of the current life, or the last.
+  [[nodiscard]] Handle handle() const noexcept { return handle_; }
+  [[nodiscard]] pid_t pid() const noexcept { return process_.running() ? process_.pid() : 0; }
+  [[nodiscard]] bool running() const noexcept { return process_.running(); }
+  // Its end was asked for by dissolve().
+  [[nodiscard]] bool dissolved() const noexcept { return dissolved_; }
+  [[nodiscard]] std::uint32_t lives() const noexcept { return lives_; }
+  [[nodiscard]] const std::string& last_words() const noexcept { return log_.last_line(); }
+
+ private:
+  void on_exit();
+
+  EventLoop& loop_;
+  std::string name_;
+  std::optional<uid_t> uid_;
+  Ended ended_;
+  BoundedLog log_;
+  OutputPipe output_;
+  Backoff backoff_;
+  Handle handle_;
+  Fd cgroup_procs_;
+  std::chrono::steady_clock::time_point started_;
+  std::uint32_t lives_ = 0;
+  bool dissolved_ = false;
+  bool has_domain_ = false;  // the last start got one
+  Process process_;
+  EventLoop::Registration exit_watch_;
+  EventLoop::Registration timer_;  // to kill, or to restart
+};
+
+}  // namespace cede::supervisor

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/launch_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "protocols/block.h"
+#include "vmm/qemu/accelerator.h"
+#include "vmm/qemu/guest_vm.h"
+
+namespace cede::supervisor {
+namespace {
+
+constexpr std::uint64_t kDriverOwnLocked = 64U << 20;
+
+// A value inside one of QEMU's comma-separated options: a comma is written twice.
+std::string qemu_escaped(const std::string& value) {
+  std::string escaped;
+  for (const char c : value) {
+    escaped += c;
+    if (c == ',') escaped += ',';
+  }
+  return escaped;
+}
+
+}  // namespace
+
+std::vector<Attachment> plan_attachments(const System& system) {
+  std::vector<Attachment> attachments;
+  std::vector<std::uint32_t> used(system.drivers.size());
+  for (std::size_t client = 0; client < system.clients.size(); ++client) {
+    const std::vector<Device>& devices = system.clients[client].devices;
+    for (std::size_t device = 0; device < devices.size(); ++device) {
+      const auto driver =
+          static_cast<std::size_t>(system.driver(*devices[device].driver) - system.drivers.data());
+      attachments.push_back({driver, client, device, used[driver]++});
+    }
+  }
+  return attachments;
+}
+
+std::filesystem::path socket_path(const Device& device,
+                                  const std::filesystem::path& client_directory) {
+  if (!device.socket->empty()) return *device.socket;
+  return client_directory / (*device.name + ".sock");
+}
+
+std::string export_argument(const System& system, const Attachment& attachment) {
+  const Client& client = system.clients[attachment.client];
+  const Device& device = client.devices[attachment.device];
+  const Volume& volume = *find_volume(system.drivers[attachment.driver], *device.volume);
+  std::string text =
+      fmt::format("device={},name={}/{}", attachment.number, *client.name, *device.name);
+  if (volume.partition->empty()) {
+    text += fmt::format(",offset={},length={}", *volume.offset, *volume.size);
+  } else {
+    text += ",partition=" + *volume.partition;
+  }
+  if (*volume.read_only || *device.read_only) text += ",read_only";
+  text += fmt::format(",weight={}", *device.weight);
+  if (*device.iops != 0) text += fmt::format(",iops={}", *device.iops);
+  if (*device.bytes_per_second != 0) text += fmt::format(",bps={}", *device.bytes_per_second);
+  return text + ",serial=" + volume.name->substr(0, VIRTIO_BLK_ID_BYTES);
+}
+
+std::string device_argument(const Device& device, const std::filesystem::path& socket) {
+  return fmt::format("name={},socket={},queues={},slots={},pages={}", *device.name, socket.string(),
+                     *device.queues, *device.slots, *device.region / kPageBytes);
+}
+
+std::uint64_t region_bytes(const System& system, std::size_t driver) {
+  std::uint64_t regions = 0;
+  for (const Attachment& attachment : plan_attachments(system)) {
+    if (attachment.driver != driver) continue;
+    regions += *system.clients[attachment.client].devices[attachment.device].region;
+  }
+  return regions;
+}
+
+std::uint64_t locked_bytes(const System& system, std::size_t driver) {
+  return 2 * region_bytes(system, driver) + kDriverOwnLocked;
+}
+
+std::vector<std::string> vm_arguments(const Client& client, const Vm& vm, const VmPaths& paths,
+                                      const std::filesystem::path& client_directory) {
+  qemu::GuestOptions options;
+  options.name = *client.name;
+  options.kernel = paths.kernel;
+  options.initrd = paths.initrd;
+  options.memory_bytes = *vm.memory;
+  options.vcpus = static_cast<unsigned>(*vm.cpus);
+  options.run_directory = paths.run_directory;
+  options.accelerator = qemu::best_accelerator();
+  for (const Device& device : client.devices) {
+    options.disks.push_back({.socket = socket_path(device, client_directory),
+                             .queues = static_cast<unsigned>(*device.queues)});
+  }
+  return qemu::qemu_arguments(options);
+}
+
+std::vector<std::string> attach_arguments(const Client& client,
+                                          const std::filesystem::path& client_directory) {
+  std::vector<std::string> arguments{"-object",  "memory-backend-memfd,id=mem,size=1G,share=on",
+                                     "-machine", "memory-backend=mem",
+                                     "-m",       "1G"};
+  for (const Device& device : client.devices) {
+    arguments.insert(
+        arguments.end(),
+        {"-chardev",
+         fmt::format("socket,id={},path={},reconnect=1", *device.name,
+                     qemu_escaped(socket_path(device, client_directory).string())),
+         "-device",
+         fmt::format("vhost-user-blk-pci,chardev={},num-queues={}", *device.name, *device.queues)});
+  }
+  return arguments;
+}
+
+std::string shell_line(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=,./:+@%";
+  std::string line;
+  for (const std::string& argument : arguments) {
+    if (!line.empty()) line += ' ';
+    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos) {
+      line += argument;
+      continue;
+    }
+    line += '\'';
+    for (const char c : argument) {
+      if (c == '\'') {
+        line += "'\\''";
+      } else {
+        line += c;
+      }
+    }
+    line += '\'';
+  }
+  return line;
+}
+
+}  // namespace cede::supervisor

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/machine.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "vmm/supervisor/size.h"
+
+namespace cede::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kConnectLimit{30'000};
+constexpr rlim_t kOpenFiles = 4096;
+
+std::uint32_t pages(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>(bytes / kPageBytes);
+}
+
+// Drivers pin the regions of their sessions. Root lifts the limit for them.
+void check_locked_memory(const System& system) {
+  rlimit limit{};
+  if (::geteuid() == 0 || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
+  for (std::size_t i = 0; i < system.drivers.size(); ++i) {
+    const std::uint64_t needed = region_bytes(system, i);
+    if (limit.rlim_max >= needed) continue;
+    throw std::runtime_error(fmt::format(
+        "driver '{}' has to lock {} of memory, and this user may lock {}; use smaller regions, run "
+        "as root, or raise the limit (memlock in limits.conf(5))",
+        *system.drivers[i].name, format_size(needed), format_size(limit.rlim_max)));
+  }
+}
+
+Fd open_for_guest(const std::filesystem::path& path, const std::string& client) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    throw std::runtime_error(fmt::format("cannot read '{}' for the VM of '{}': {}", path.string(),
+                                         client, std::generic_category().message(errno)));
+  }
+  return fd;
+}
+
+}  // namespace
+
+Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
+                 const RuntimeDir& runtime, Progress progress)
+    : loop_(loop),
+      system_(system),
+      runtime_(runtime),
+      programs_(find_programs()),
+      progress_(std::move(progress)),
+      broker_log_(runtime.log("broker")),
+      broker_output_(loop, [this](std::string_view text) { broker_log_.append(text); }) {
+  check_locked_memory(system);
+  const bool root = ::geteuid() == 0;
+  if (root) uids_ = claim_uids();
+  uid_t next_uid = uids_.first;
+  const auto new_uid = [&] { return root ? std::optional<uid_t>(next_uid++) : std::nullopt; };
+
+  for (std::size_t i = 0; i < system.drivers.size(); ++i) {
+    const Driver& spec = system.drivers[i];
+    drivers_.push_back(std::unique_ptr<DriverDomain>(
+        new DriverDomain{spec,
+                         std::move(disks[i]),
+                         Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
+                                [this, i](const std::string& how) { driver_ended(i, how); }),
+                         nullptr,
+                         {}}));
+  }
+  for (std::size_t i = 0; i < system.clients.size(); ++i) {
+    const Client& spec = system.clients[i];
+    const std::optional<uid_t> uid = new_uid();
+    clients_.push_back(std::unique_ptr<ClientDomain>(
+        new ClientDomain{spec,
+                         runtime.make_client(*spec.name, uid),
+                         Domain(loop, *spec.name, runtime.log(*spec.name), uid,
+                                [this, i](const std::string& how) { client_ended(i, how); }),
+                         {},
+                         nullptr,
+                         {},
+                         {}}));
+  }
+  for (const Attachment& plan : plan_attachments(system)) {
+    const Client& client = system.clients[plan.client];
+    const Device& device = client.devices[plan.device];
+    const auto socket = socket_path(device, clients_[plan.client]->directory);
+    if (socket.string().size() >= sizeof(sockaddr_un::sun_path)) {
+      throw std::runtime_error(fmt::format(
+          "the socket's path '{}' is longer than {} bytes; set socket = in the description, or a "
+          "shorter CEDE_RUNTIME_DIR",
+          socket.string(), sizeof(sockaddr_un::sun_path) - 1));
+    }
+    if (!device.socket->empty()) runtime.note(socket);
+    links_.push_back({plan, *device.connect, {}});
+  }
+}
+
+// --- Starting ---
+
+void Machine::start() {
+  start_broker();
+  progress_(fmt::format("broker: {} pages ({}) to give", pages(*system_.budget),
+                        format_size(*system_.budget)));
+  for (std::size_t i = 0; i < drivers_.size(); ++i) {
+    start_driver(i);
+    progress_(fmt::format("driver {}: {} on {}", *drivers_[i]->spec.name, *drivers_[i]->spec.kind,
+                          drivers_[i]->spec.disk->string()));
+  }
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    start_client(i);
+    progress_(fmt::format("client {}: account of {} pages", *clients_[i]->spec.name,
+                          pages(*clients_[i]->spec.account)));
+  }
+  grant_due();
+  wait_connected();
+  if (*system_.is_static) {
+    if (const Status status = broker_->seal_system(); status != Status::Ok) {
+      throw std::runtime_error(fmt::format("the broker does not seal: {}", to_string(status)));
+    }
+    sealed_ = true;
+    progress_("sealed: nothing is created or connected from now on");
+  }
+  for (const auto& client : clients_) {
+    if (client->spec.vm) start_vm(*client);
+  }
+  phase_ = Phase::Running;
+}
+
+void Machine::wait_connected() {
+  const bool done = loop_.poll_until(
+      [this] { return !failure_.empty() || broken() || all_connected(); }, kConnectLimit);
+  if (!failure_.empty()) throw std::runtime_error(failure_);
+  if (broken()) {
+    throw std::runtime_error("the broker ended while starting: " + broker_log_.last_line());
+  }
+  if (!done) throw std::runtime_error(why_not_connected());
+  for (const Link& link : links_) {
+    const ClientDomain& client = *clients_[link.plan.client];
+    const Device& device = client.spec.devices[link.plan.device];
+    progress_(fmt::format("{}: {} {}", label(link),
+                          link.wanted ? "connected, for QEMU at" : "waits for 'cede connect';",
+                          socket_path(device, client.directory).string()));
+  }
+}
+
+// The logs go with the failed start: so the last words of the two that did not get together.
+std::string Machine::why_not_connected() {
+  const auto sessions = broker_->sessions();
+  for (const Link& link : links_) {
+    const LedgerRow* row = sessions ? session_of(link, *sessions) : nullptr;
+    if (!link.wanted || (row && static_cast<SessionState>(row->state) == SessionState::Connected)) {
+      continue;
+    }
+    const Domain& client = clients_[link.plan.client]->domain;
+    const Domain& driver = drivers_[link.plan.driver]->domain;
+    return fmt::format("{} did not connect within {} s; {} says: '{}'; {} says: '{}'", label(link),
+                       kConnectLimit.count() / 1000, client.name(), client.last_words(),
+                       driver.name(), driver.last_words());
+  }
+  return "a device connected too late; try again";
+}
+
+void Machine::cancel_start() {
+  if (phase_ == Phase::Starting) failure_ = "stopped while starting";
+}
+
+void Machine::start_broker() {
+  std::string why;
+  cgroup_ = SystemCgroup::make(cgroup_name(*system_.name), why);
+  if (cgroup_) {
+    runtime_.note(cgroup_.directory());
+  } else {
+    progress_("WARNING: no memory cgroup (" + why +
+              "): clients are not charged, and releases are believed, not proved");
+  }
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw std::runtime_error("cannot make the broker's socket");
+  }
+  Fd ours(ends[0]);
+  const Fd theirs(ends[1]);
+  Launch launch;
+  launch.arguments = {programs_.broker.string(), "--root-fd", std::to_string(theirs.get()),
+                      "--budget-pages", std::to_string(pages(*system_.budget))};
+  if (cgroup_) {
+    launch.arguments.insert(launch.arguments.end(), {"--cgroup", cgroup_.directory().string()});
+  }
+  launch.inherited = {theirs.get()};
+  launch.output = broker_output_.write_end();
+  launch.open_files = kOpenFiles;
+  broker_process_ = Process::start(launch);
+  broker_ = std::make_unique<BrokerLink>(std::move(ours));
+  broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
+  broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
+}
+
+void Machine::start_driver(std::size_t index) {
+  DriverDomain& driver = *drivers_[index];
+  driver.stats = std::make_unique<StatsMemory>();
+  Launch launch;
+  launch.arguments = {
+      programs_.driver.string(), "--disk-fd",  std::to_string(driver.disk.fd.get()), "--disk-name",
+      *driver.spec.name,         "--stats-fd", std::to_string(driver.stats->fd())};
+  for (const Link& link : links_) {
+    if (link.plan.driver != index) continue;
+    launch.arguments.insert(launch.arguments.end(),
+                            {"--export", export_argument(system_, link.plan)});
+  }
+  if (const auto uid = driver.domain.uid()) {
+    launch.arguments.insert(launch.arguments.end(),
+                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
+  }
+  launch.inherited = {driver.disk.fd.get(), driver.stats->fd()};
+  launch.locked_bytes = locked_bytes(system_, index);
+  launch.open_files = kOpenFiles;
+  driver.domain.start(*broker_, cgroup_, 0, std::move(launch));
+}
+
+void Machine::start_client(std::size_t index) {
+  ClientDomain& client = *clients_[index];
+  Launch launch;
+  launch.arguments = {programs_.frontend.string()};
+  for (const Device& device : client.spec.devices) {
+    launch.arguments.insert(
+        launch.arguments.end(),
+        {"--device", device_argument(device, socket_path(device, client.directory))});
+  }
+  if (*client.spec.audit) {
+    if (!client.audit_pipe) {
+      client.audit_pipe = std::make_unique<OutputPipe>(
+          loop_, [&client](std::string_view text) { client.audit.append(text); });
+    }
+    const int fd = client.audit_pipe->write_end();
+    launch.arguments.insert(launch.arguments.end(), {"--audit-fd", std::to_string(fd)});
+    launch.inherited.push_back(fd);
+  }
+  if (const auto uid = client.domain.uid()) {
+    launch.arguments.insert(launch.arguments.end(),
+                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
+  }
+  launch.open_files = kOpenFiles;
+  client.domain.start(*broker_, cgroup_, pages(*client.spec.account), std::move(launch));
+}
+
+void Machine::start_vm(ClientDomain& client) {
+  const Vm& vm = *client.spec.vm;
+  const std::string& name = *client.spec.name;
+  // By descriptor: the VM's user need not be able to walk to the files.
+  const Fd kernel = open_for_guest(*vm.kernel, name);
+  const Fd initrd = open_for_guest(*vm.initrd, name);
+  const auto by_descriptor = [](const Fd& fd) { return fmt::format("/proc/self/fd/{}", fd.get()); };
+  Launch launch;
+  launch.arguments = vm_arguments(client.spec, vm,
+                                  {by_descriptor(kernel), by_descriptor(initrd), client.directory},
+                                  client.directory);
+  launch.inherited = {kernel.get(), initrd.get()};
+  launch.run_as = client.domain.uid();
+  launch.file_bytes = *vm.memory;  // a memfd counts; and no log of the guest grows beyond it
+  client.domain.place(launch, cgroup_);
+  client.vm = Process::start(launch);
+  progress_(fmt::format("client {}: its VM runs as process {}", name, client.vm.pid()));
+  // A guest that powers off has done so on purpose: it is not started again.
+  client.vm_watch = loop_.when_readable(client.vm.pidfd(), [&client] {
+    client.vm_watch.reset();
+    spdlog::info("the VM of '{}' ended: {}", *client.spec.name, client.vm.reap());
+  });
+}
+
+// --- Lives and deaths ---
+
+void Machine::driver_ended(std::size_t index, const std::string& how) {
+  DriverDomain& driver = *drivers_[index];
+  broker_->destroy_domain(driver.domain.handle());
+  driver.past.push_back(driver.domain.handle());
+  for (Link& link : links_) {
+    if (link.plan.driver == index) link.grant = {};
+  }
+  revive(driver.domain, how, [this, index] { start_driver(index); });
+}
+
+void Machine::client_ended(std::size_t index, const std::string& how) {
+  ClientDomain& client = *clients_[index];
+  broker_->destroy_domain(client.domain.handle());
+  for (Link& link : links_) {
+    if (link.plan.client == index) link.grant = {};
+  }
+  revive(client.domain, how, [this, index] { start_client(index); });
+}
+
+void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
+  if (phase_ == Phase::Stopping || broken()) return;
+  if (phase_ == Phase::Starting) {
+    failure_ =
+        fmt::format("'{}' ended while starting ({}): {}", domain.name(), how, domain.last_words());
+    return;
+  }
+  if (sealed_) {
+    spdlog::error("'{}' ended ({}) and stays so: the system is static", domain.name(), how);
+    return;
+  }
+  spdlog::warn("'{}' ended ({}), and is started again", domain.name(), how);
+  domain.restart_later([this, &domain, how, again] {
+    if (phase_ == Phase::Stopping || broken()) return;
+    try {
+      again();
+      grant_due();
+    } catch (const std::runtime_error& error) {
+      spdlog::error("{}", error.what());
+      revive(domain, how, again);
+    }
+  });
+}
+
+void Machine::broker_ended() {
+  broker_watch_.reset();
+  broker_exit_ = broker_process_.reap();
+  broker_output_.drain();
+}
+
+void Machine::handle_events() {
+  while (const auto event = broker_->take_event()) {
+    if (event->type != MessageType::Kill) continue;
+    const auto kill = [&](Domain& domain) {
+      if (domain.handle() != event->subject || !domain.running()) return;
+      spdlog::error("'{}' did not let go in time: killed", domain.name());
+      domain.kill();
+    };
+    for (const auto& driver : drivers_) kill(driver->domain);
+    for (const auto& client : clients_) kill(client->domain);
+  }
+  if (broker_->dead()) broker_events_.reset();
+}
+
+}  // namespace cede::supervisor

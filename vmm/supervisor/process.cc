@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace cede::supervisor {
+namespace {
+
+std::runtime_error failure(const std::string& what, int error) {
+  return std::runtime_error(fmt::format("{}: {}", what, std::generic_category().message(error)));
+}
+
+void raise_limit(__rlimit_resource resource, rlim_t wanted) noexcept {
+  rlimit limit{};
+  if (wanted == 0 || ::getrlimit(resource, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  limit.rlim_max = std::max(limit.rlim_max, wanted);
+  if (::setrlimit(resource, &limit) == 0) return;
+  ::getrlimit(resource, &limit);  // not privileged: as far as the hard limit goes
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(resource, &limit);
+}
+
+// Between fork and exec; returns only if something failed, with errno.
+void exec_child(const Launch& launch, pid_t parent, int null_input, char* const* arguments) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  (void)::signal(SIGPIPE, SIG_DFL);
+  (void)::signal(SIGHUP, SIG_DFL);
+  // A terminal's interrupt is for the supervisor, which then ends its children in order.
+  ::setpgid(0, 0);
+  if (launch.cgroup_procs >= 0 && ::write(launch.cgroup_procs, "0", 1) != 1) return;
+  raise_limit(RLIMIT_MEMLOCK, launch.locked_bytes);
+  raise_limit(RLIMIT_NOFILE, launch.open_files);
+  if (launch.file_bytes != 0) {
+    const rlimit limit{launch.file_bytes, launch.file_bytes};
+    (void)::signal(SIGXFSZ, SIG_IGN);  // writes fail instead
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return;
+  }
+  if (launch.run_as && (::setgroups(0, nullptr) != 0 ||
+                        ::setresgid(*launch.run_as, *launch.run_as, *launch.run_as) != 0 ||
+                        ::setresuid(*launch.run_as, *launch.run_as, *launch.run_as) != 0)) {
+    return;
+  }
+  // After the change of identity, which clears it; and the parent may have died before.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
+  if (::getppid() != parent) ::_exit(1);
+  if (::dup2(null_input, STDIN_FILENO) < 0) return;
+  if (launch.output >= 0 &&
+      (::dup2(launch.output, STDOUT_FILENO) < 0 || ::dup2(launch.output, STDERR_FILENO) < 0)) {
+    return;
+  }
+  // Whoever started us may have left descriptors open for us, and some libraries open theirs so.
+  if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
+  for (const int fd : launch.inherited) {
+    if (::fcntl(fd, F_SETFD, 0) != 0) return;
+  }
+  ::execvp(arguments[0], arguments);
+}
+
+// The exec closes the pipe; a failure before it comes through as an errno.
+int read_failure(int pipe) noexcept {
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(pipe, &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  return got == sizeof error ? error : 0;
+}
+
+}  // namespace
+
+Process Process::start(const Launch& launch) {
+  std::vector<char*> arguments;
+  arguments.reserve(launch.arguments.size() + 1);
+  for (const std::string& argument : launch.arguments) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  const std::string what = fmt::format("cannot start '{}'", launch.arguments.front());
+
+  const Fd null_input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  std::array<int, 2> ends{};
+  if (!null_input || ::pipe2(ends.data(), O_CLOEXEC) != 0) throw failure(what, errno);
+  const Fd failure_in(ends[0]);
+  Fd failure_out(ends[1]);
+
+  const pid_t parent = ::getpid();
+  Process process;
+  process.pid_ = ::fork();
+  if (process.pid_ < 0) throw failure(what, errno);
+  if (process.pid_ == 0) {
+    exec_child(launch, parent, null_input.get(), arguments.data());
+    const int error = errno;
+    (void)!::write(failure_out.get(), &error, sizeof error);
+    ::_exit(127);
+  }
+  failure_out.reset();
+  // Nobody else reaps our children, so the number still means this one.
+  process.pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid_, 0)));
+  if (!process.pidfd_) {
+    const int error = errno;
+    ::kill(process.pid_, SIGKILL);
+    ::waitpid(process.pid_, nullptr, 0);
+    throw failure(what, error);
+  }
+  if (const int error = read_failure(failure_in.get()); error != 0) throw failure(what, error);
+  return process;
+}
+
+Process& Process::operator=(Process&& other) noexcept {
+  if (this != &other) {
+    kill();
+    pid_ = std::exchange(other.pid_, 0);
+    pidfd_ = std::move(other.pidfd_);
+  }
+  return *this;
+}
+
+void Process::signal(int number) const noexcept {
+  if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+std::string Process::reap() {
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pidfd_.reset();
+  return WIFEXITED(status) ? fmt::format("exit {}", WEXITSTATUS(status))
+                           : fmt::format("signal {}", WTERMSIG(status));
+}
+
+void Process::kill() noexcept {
+  if (!pidfd_) return;
+  signal(SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pidfd_.reset();
+}
+
+}  // namespace cede::supervisor

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/programs.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace cede::supervisor {
+namespace fs = std::filesystem;
+
+fs::path find_program(std::string_view name, std::string_view build_folder) {
+  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
+  std::vector<fs::path> places{here, here / "../libexec/cede", here / "../.." / build_folder};
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): read before there is any thread
+  if (const char* libexec = std::getenv("CEDE_LIBEXEC"); libexec != nullptr && *libexec != '\0') {
+    places = {libexec};
+  }
+  std::string looked;
+  for (const fs::path& place : places) {
+    const fs::path candidate = (place / name).lexically_normal();
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    looked += fmt::format("{}{}", looked.empty() ? "" : ", ", candidate.parent_path().string());
+  }
+  throw std::runtime_error(
+      fmt::format("cannot find the program '{}' in {}; build it, or set CEDE_LIBEXEC to its folder",
+                  name, looked));
+}
+
+Programs find_programs() {
+  return {find_program("cede-broker", "vmm/broker"), find_program("cede-driver", "driver_vm"),
+          find_program("cede-frontend", "frontend/vhost_user")};
+}
+
+}  // namespace cede::supervisor

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the other programs of Cede are.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace cede::supervisor {
+
+struct Programs {
+  std::filesystem::path broker;
+  std::filesystem::path driver;
+  std::filesystem::path frontend;
+};
+
+// One program; `build_folder` is its folder in a build tree, from the root of that tree.
+// Looks in $CEDE_LIBEXEC if that is set, and nowhere else then; otherwise beside the running
+// program, in ../libexec/cede of an installation, and in the folders of a build tree.
+// Throws std::runtime_error that says what is missing and where it was looked for.
+[[nodiscard]] std::filesystem::path find_program(std::string_view name,
+                                                 std::string_view build_folder);
+// The same for all of them.
+[[nodiscard]] Programs find_programs();
+
+}  // namespace cede::supervisor

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace cede::supervisor {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kSnapshots = 5;
+
+// The books at one moment. The rows come one by one, and pages move meanwhile: a snapshot that does
+// not balance is taken again.
+struct Books {
+  std::vector<LedgerRow> domains;
+  std::vector<LedgerRow> sessions;
+  std::uint64_t accounts = 0;
+  std::uint64_t escrow = 0;
+  std::uint64_t lent = 0;
+
+  [[nodiscard]] std::uint64_t sum() const noexcept { return accounts + escrow + lent; }
+};
+
+std::optional<Books> read_books(BrokerLink& broker, std::uint64_t budget) {
+  Books books;
+  for (int i = 0; i < kSnapshots; ++i) {
+    auto domains = broker.domains();
+    auto sessions = broker.sessions();
+    if (!domains || !sessions) return std::nullopt;
+    books = {*std::move(domains), *std::move(sessions)};
+    for (const LedgerRow& row : books.domains) {
+      books.accounts += row.pages;
+      books.escrow += row.in_escrow;
+      books.lent += row.in_sessions;
+    }
+    if (books.sum() == budget) break;
+  }
+  return books;
+}
+
+json::object domain_row(const Books& books, Handle handle) {
+  const auto row =
+      std::find_if(books.domains.begin(), books.domains.end(), [&](const LedgerRow& candidate) {
+        return candidate.index == handle.index && candidate.generation == handle.generation;
+      });
+  if (row == books.domains.end()) return {{"account", 0}, {"escrow", 0}, {"in_sessions", 0}};
+  return {{"index", row->index},      {"generation", row->generation},
+          {"account", row->pages},    {"given", row->given},
+          {"escrow", row->in_escrow}, {"in_sessions", row->in_sessions}};
+}
+
+json::object domain_view(const Books& books, const Domain& domain, const char* kind) {
+  json::object view{{"name", domain.name()},
+                    {"kind", kind},
+                    {"state", domain.running() ? "running" : "stopped"},
+                    {"pid", domain.pid()},
+                    {"lives", domain.lives()}};
+  if (domain.uid()) view["uid"] = *domain.uid();
+  for (auto& entry : domain_row(books, domain.handle())) view[entry.key()] = entry.value();
+  return view;
+}
+
+json::array audit_view(const RecentLines& audit) {
+  json::array view;
+  for (const std::string& line : audit.lines()) {
+    json::error_code error;
+    json::value value = json::parse(line, error);
+    if (error) value = printable(line, RecentLines::kMaxLineBytes);
+    view.push_back(std::move(value));
+  }
+  return view;
+}
+
+json::array domains_view(const Machine& machine, const Books& books) {
+  json::array domains;
+  json::object root{
+      {"name", "root"}, {"kind", "root"}, {"state", "running"}, {"pid", ::getpid()}, {"lives", 1}};
+  if (!books.domains.empty()) {
+    const LedgerRow& row = books.domains.front();
+    for (auto& entry : domain_row(books, {row.index, row.generation})) {
+      root[entry.key()] = entry.value();
+    }
+  }
+  domains.push_back(std::move(root));
+  for (const auto& driver : machine.drivers()) {
+    json::object view = domain_view(books, driver->domain, "driver");
+    view["disk"] = driver->spec.disk->string();
+    domains.push_back(std::move(view));
+  }
+  for (const auto& client : machine.clients()) {
+    json::object view = domain_view(books, client->domain, "client");
+    if (client->vm.running()) view["vm_pid"] = client->vm.pid();
+    if (*client->spec.audit) view["audit"] = audit_view(client->audit);
+    domains.push_back(std::move(view));
+  }
+  return domains;
+}
+
+json::object link_view(const Machine& machine, const Link& link, const LedgerRow* row) {
+  const ClientDomain& client = *machine.clients()[link.plan.client];
+  const Device& device = client.spec.devices[link.plan.device];
+  json::object view{{"client", *client.spec.name},
+                    {"device", *device.name},
+                    {"driver", *device.driver},
+                    {"volume", *device.volume},
+                    {"socket", socket_path(device, client.directory).string()},
+                    {"wanted", link.wanted},
+                    {"state", link.wanted ? "waiting" : "disconnected"},
+                    {"pages", 0}};
+  if (row != nullptr) {
+    view["state"] = to_string(static_cast<SessionState>(row->state));
+    view["pages"] = row->pages;
+    view["index"] = row->index;
+    view["generation"] = row->generation;
+    view["proof"] = row->proof == 1 ? "cgroup" : row->proof == 2 ? "word" : "none";
+  }
+  return view;
+}
+
+// Sessions of ended lives, whose pages are on their way home.
+json::array leaving_view(const std::vector<LedgerRow>& sessions,
+                         const std::vector<const LedgerRow*>& current) {
+  json::array leaving;
+  for (const LedgerRow& row : sessions) {
+    if (std::find(current.begin(), current.end(), &row) != current.end()) continue;
+    leaving.push_back(json::object{{"index", row.index},
+                                   {"generation", row.generation},
+                                   {"state", to_string(static_cast<SessionState>(row.state))},
+                                   {"pages", row.pages}});
+  }
+  return leaving;
+}
+
+json::object device_stats(const DeviceCounters& counters) {
+  json::object view{{"sessions", counters.sessions},       {"reads", counters.reads},
+                    {"read_bytes", counters.read_bytes},   {"writes", counters.writes},
+                    {"write_bytes", counters.write_bytes}, {"flushes", counters.flushes},
+                    {"erases", counters.erases},           {"errors", counters.errors},
+                    {"rejected", counters.rejected},       {"doorbells", counters.doorbells},
+                    {"wakeups", counters.wakeups}};
+  json::array latency;
+  for (std::size_t i = 0; i < kLatencyBuckets; ++i) {
+    if (counters.latency[i] != 0) {
+      latency.push_back(json::array{latency_floor(i), counters.latency[i]});
+    }
+  }
+  view["latency"] = std::move(latency);
+  return view;
+}
+
+json::object failure(std::string text) {
+  return {{"ok", false}, {"error", std::move(text)}};
+}
+
+}  // namespace
+
+json::object ledger_view(Machine& machine) {
+  const std::uint64_t budget = *machine.system().budget / kPageBytes;
+  const auto books = read_books(machine.broker(), budget);
+  if (!books) return failure("the broker does not answer");
+  json::array sessions;
+  std::vector<const LedgerRow*> current;
+  for (const Link& link : machine.links()) {
+    current.push_back(machine.session_of(link, books->sessions));
+    sessions.push_back(link_view(machine, link, current.back()));
+  }
+  return {{"ok", true},
+          {"name", *machine.system().name},
+          {"static", machine.sealed()},
+          {"pid", ::getpid()},
+          {"broker_pid", machine.broker_pid()},
+          {"page_bytes", kPageBytes},
+          {"cgroup", machine.cgroup().directory().string()},
+          {"domains", domains_view(machine, *books)},
+          {"sessions", std::move(sessions)},
+          {"leaving", leaving_view(books->sessions, current)},
+          {"totals", json::object{{"budget", budget},
+                                  {"accounts", books->accounts},
+                                  {"escrow", books->escrow},
+                                  {"in_sessions", books->lent},
+                                  {"sum", books->sum()},
+                                  {"balanced", books->sum() == budget}}}};
+}
+
+json::object stats_view(Machine& machine) {
+  const auto rows = machine.broker().sessions();
+  if (!rows) return failure("the broker does not answer");
+  json::array devices;
+  for (const Link& link : machine.links()) {
+    json::object view = link_view(machine, link, machine.session_of(link, *rows));
+    const DriverDomain& driver = *machine.drivers()[link.plan.driver];
+    view["life"] = driver.domain.lives();
+    view["stats"] =
+        device_stats(driver.stats ? driver.stats->read(link.plan.number) : DeviceCounters{});
+    devices.push_back(std::move(view));
+  }
+  return {{"ok", true}, {"name", *machine.system().name}, {"devices", std::move(devices)}};
+}
+
+json::object qemu_view(const Machine& machine, std::string_view client) {
+  for (const auto& candidate : machine.clients()) {
+    if (*candidate->spec.name != client) continue;
+    json::array arguments;
+    for (std::string& argument : attach_arguments(candidate->spec, candidate->directory)) {
+      arguments.push_back(json::value(std::move(argument)));
+    }
+    return {{"ok", true}, {"arguments", std::move(arguments)}};
+  }
+  return failure(fmt::format("there is no client '{}'", client));
+}
+
+}  // namespace cede::supervisor
