@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/blk/cede_stack.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "tests/bench/blk/server_process.h"
+
+namespace cede::bench {
+namespace {
+
+using supervisor::BrokerLink;
+
+constexpr std::uint32_t kBudgetPages = 1U << 16;
+constexpr std::uint32_t kClientPages = 1U << 15;
+constexpr const char* kDevice = "bench/vda";
+constexpr const char* kLogLevel = "error";  // that there is no memory cgroup is no news here
+
+template <class T>
+T required(Result<T> result, const char* what) {
+  if (!result) {
+    throw std::runtime_error(
+        fmt::format("the broker refuses {}: {}", what, to_string(result.status())));
+  }
+  return *std::move(result);
+}
+
+}  // namespace
+
+CedeStack::CedeStack(const RamImage& image) : programs_(supervisor::find_programs()) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw std::system_error(errno, std::generic_category(), "capability socket");
+  }
+  Fd root(ends[0]);
+  const Fd brokers_end(ends[1]);
+  broker_ = start_server({programs_.broker.string(), "--root-fd", std::to_string(brokers_end.get()),
+                          "--budget-pages", std::to_string(kBudgetPages), "--log-level", kLogLevel},
+                         {brokers_end.get()});
+  link_.emplace(std::move(root));
+
+  const BrokerLink::NewDomain driver =
+      required(link_->create_domain("bench-driver", 0), "a driver domain");
+  const Fd disk = image.reopen();
+  driver_ = start_server(
+      {programs_.driver.string(), "--capability", std::to_string(driver.socket.get()), "--disk-fd",
+       std::to_string(disk.get()), "--disk-name", "the benchmark's image", "--log-level", kLogLevel,
+       "--export", fmt::format("device=0,name={},offset=0,length={}", kDevice, image.bytes())},
+      {driver.socket.get(), disk.get()});
+
+  BrokerLink::NewDomain client =
+      required(link_->create_domain("bench-client", kClientPages), "a client domain");
+  (void)required(link_->grant_device(client.handle, driver.handle, 0, kDevice), "the device");
+  client_ = std::move(client.socket);
+}
+
+CedeStack::~CedeStack() {
+  client_.reset();
+  link_.reset();  // the broker ends every domain, waits for the pages, and says by its exit status
+  pollfd ended{broker_.pidfd(), POLLIN, 0};
+  if (!broker_.running() || ::poll(&ended, 1, 10'000) != 1) return;
+  if (const std::string end = broker_.reap(); end != "exit 0") {
+    fmt::print(stderr, "cede-bench: the broker misses pages at its end ({})\n", end);
+  }
+}
+
+std::vector<ServerProcess> CedeStack::servers() const {
+  return {{"broker", broker_.pid()}, {"driver", driver_.pid()}};
+}
+
+}  // namespace cede::bench

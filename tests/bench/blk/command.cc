@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/blk/command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+
+#include "tests/bench/blk/report.h"
+
+namespace cede::bench {
+namespace {
+
+constexpr double kQuickSeconds = 0.1;
+constexpr unsigned kQuickRepetitions = 1;
+constexpr std::uint64_t kQuickMebibytes = 16;
+
+bool matches(std::string_view name, const std::vector<std::string>& filters) {
+  return filters.empty() || std::ranges::any_of(filters, [name](const std::string& filter) {
+           return name.find(filter) != std::string_view::npos;
+         });
+}
+
+// The items whose names contain one of the filters. Throws where there is none.
+template <class Item>
+std::vector<Item> select(std::span<const Item> items, const std::vector<std::string>& filters,
+                         std::string_view what) {
+  std::vector<Item> selected;
+  std::string names;
+  for (const Item& item : items) {
+    if (matches(item.name, filters)) selected.push_back(item);
+    names += fmt::format(" {}", item.name);
+  }
+  if (selected.empty()) {
+    throw std::runtime_error(fmt::format("no {} matches; there are:{}", what, names));
+  }
+  return selected;
+}
+
+std::string explanation() {
+  std::string text =
+      "Every system serves an image of its own, in memory. The load generator is this process, and "
+      "the same for all of them. First it checks that what it writes reaches the image, and what "
+      "the "
+      "image holds is read; then it measures: a closed loop that keeps so many operations in "
+      "flight, looks for "
+      "completions for 10 us, then sleeps. Samples of all systems take turns; a sample during "
+      "which "
+      "others used the machine is taken again. The exit status tells of failed operations only, "
+      "never of speed.\n\nSystems (--system):\n";
+  for (const SystemKind& kind : system_kinds()) {
+    text += fmt::format("  {:<13} {}\n", kind.name, kind.what);
+  }
+  text += "\nWorkloads (--workload):\n ";
+  for (const Workload& workload : standard_workloads()) text += fmt::format(" {}", workload.name);
+  text +=
+      "\n\nExamples:\n"
+      "  cede-bench blk                                       everything, some five minutes\n"
+      "  cede-bench blk --workload qd32                       what the goals are about\n"
+      "  cede-bench blk --system library,raw --seconds 3      the library beside raw io_uring\n"
+      "  cede-bench blk --quick                               does everything work at all?\n"
+      "  cede-bench blk --json -                              for a machine to read\n";
+  return text;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"),
+                                                             std::fclose);
+  if (!file || std::fputs(text.c_str(), file.get()) < 0 || std::fflush(file.get()) != 0) {
+    throw std::runtime_error(
+        fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
+  }
+}
+
+}  // namespace
+
+BlkCommand::BlkCommand(CLI::App& app) {
+  CLI::App& blk = *app.add_subcommand(
+      "blk", "Block devices: raw io_uring, Cede's library and endpoint, qemu-storage-daemon.");
+  blk.footer(explanation());
+  blk.add_option("--seconds", seconds_, "Length of one sample")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  blk.add_option("--repetitions", repetitions_, "Samples of each system and workload")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  blk.add_option("--size", mebibytes_, "Size of each image, MiB")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  blk.add_option("--workload", workloads_, "Only workloads whose name contains this (or this,...)")
+      ->delimiter(',');
+  blk.add_option("--system", systems_, "Only systems whose name contains this (or this,...)")
+      ->delimiter(',');
+  blk.add_option("--json", json_,
+                 "Write the results to this file; -: to standard output, instead "
+                 "of the tables");
+  blk.add_flag("--quick", quick_,
+               "A smoke test: small images, and samples too short to mean anything");
+}
+
+Plan BlkCommand::plan() const {
+  Plan plan{.workloads = select<Workload>(standard_workloads(), workloads_, "workload"),
+            .systems = select<SystemKind>(system_kinds(), systems_, "system"),
+            .image_bytes = mebibytes_ << 20,
+            .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds_ * 1e9)),
+            .repetitions = repetitions_};
+  if (quick_) {
+    plan.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(kQuickSeconds * 1e9));
+    plan.repetitions = kQuickRepetitions;
+    plan.attempts = 1;
+    plan.image_bytes = kQuickMebibytes << 20;
+  }
+  return plan;
+}
+
+int BlkCommand::run() const {
+  const Plan chosen = plan();
+  const Measurements all = measure(chosen);
+  if (json_ != "-") fmt::print("{}", as_tables(chosen, all));
+  if (!json_.empty()) {
+    const std::string json = as_json(chosen, all);
+    if (json_ == "-") {
+      fmt::print("{}", json);
+    } else {
+      write_file(json_, json);
+    }
+  }
+  const std::uint64_t failed = failed_operations(all);
+  if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace cede::bench

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// cede-bench: measurements, each side by side with what there is to be compared with.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "tests/bench/blk/command.h"
+#include "tests/bench/interrupt.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures Cede beside what it has to be compared with, on this machine.");
+  app.require_subcommand(1);
+  cede::bench::BlkCommand blk(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  cede::bench::catch_interrupts();
+  try {
+    return blk.run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cede-bench: %s\n", error.what());
+    return 1;
+  }
+}
