@@ -60,9 +60,17 @@ struct DoorbellEnds {
   Fd ringer;
   Fd waiter;
 };
+// A bell carries no descriptors: the waiter would have to close them, and the last close of a
+// socket that lingers blocks. Linux 6.16 can refuse them at the sender (SO_PASSRIGHTS, not in older
+// headers); before that a client whose sandbox lets it have such a socket can delay its driver.
+inline constexpr int kPassRights = 83;
 [[nodiscard]] inline Result<DoorbellEnds> make_doorbell() noexcept {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) return Status::IoError;
+  const int no = 0;
+  for (const int end : ends) {
+    (void)::setsockopt(end, SOL_SOCKET, kPassRights, &no, sizeof no);  // fails on older kernels
+  }
   return DoorbellEnds{Fd(ends[0]), Fd(ends[1])};
 }
 

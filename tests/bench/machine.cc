@@ -6,12 +6,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <ctime>
 #include <fstream>
 #include <limits>
 #include <thread>
+#include <vector>
 
 namespace cede::bench {
 namespace {
@@ -25,18 +27,23 @@ std::string processor_model() {
   return "unknown processor";
 }
 
-// Runs the calling thread on the `number`-th of the processors that this process may use.
-bool pin_to(unsigned number) {
+// The processors that this process may run on.
+std::vector<int> allowed_processors() {
+  std::vector<int> found;
   cpu_set_t allowed;
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return found;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || number-- != 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    return ::sched_setaffinity(0, sizeof one, &one) == 0;
+    if (CPU_ISSET(cpu, &allowed)) found.push_back(cpu);
   }
-  return false;
+  return found;
+}
+
+// Runs the calling thread there and nowhere else.
+bool pin_to(int cpu) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  return ::sched_setaffinity(0, sizeof one, &one) == 0;
 }
 
 }  // namespace
@@ -76,12 +83,13 @@ double machine_seconds() {
 double cache_line_round_trip() {
   constexpr int kRounds = 200;
   constexpr int kBatches = 10;
-  if (processors() < 2) return 0;
+  const std::vector<int> places = allowed_processors();
+  if (places.size() < 2) return 0;
 
   alignas(128) std::atomic<int> ball{0};
   std::atomic<bool> placed{true};
   std::thread peer([&] {
-    placed = pin_to(1);
+    placed = pin_to(places[1]);
     for (int turn = 1; turn < 2 * kRounds * kBatches; turn += 2) {
       while (ball.load(std::memory_order_acquire) != turn) {
       }
@@ -91,7 +99,7 @@ double cache_line_round_trip() {
   // The fastest batch: whoever shares a processor with us has no say.
   double fastest = std::numeric_limits<double>::max();
   std::thread self([&] {
-    if (!pin_to(0)) placed = false;
+    if (!pin_to(places[0])) placed = false;
     for (int batch = 0, turn = 0; batch < kBatches; ++batch) {
       const auto begin = std::chrono::steady_clock::now();
       for (int round = 0; round < kRounds; ++round, turn += 2) {

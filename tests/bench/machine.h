@@ -16,13 +16,13 @@ namespace cede::bench {
 // Processor time of a process, all of its threads, ended ones and the kernel's workers for its
 // io_uring included. 0 once it has ended.
 [[nodiscard]] double process_seconds(pid_t pid) noexcept;
-// Processor time that was not idle since boot, all processors together; what the host took is in
-// it. In steps of 10 ms.
+// Processor time that was not idle since boot, all processors together; what the host took
+// is in it. In steps of 10 ms.
 [[nodiscard]] double machine_seconds();
 
-// How long a cache line takes from the first processor to the second and back, nanoseconds. Some
-// hosts move virtual processors about, and this moves with them; so does all that two processes do
-// together. 0 where there is only one processor.
+// How long a cache line takes between the first two processors that we may use, there and back, in
+// nanoseconds. Some hosts move virtual processors about, and this moves with them; so does all that
+// two processes do together. 0 where there is only one.
 [[nodiscard]] double cache_line_round_trip();
 
 }  // namespace cede::bench

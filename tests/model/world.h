@@ -12,7 +12,6 @@
 #include <cstring>
 #include <string>
 #include <type_traits>
-#include <utility>
 
 #include "vmm/broker/core/invariants.h"
 #include "vmm/broker/core/step.h"
@@ -171,7 +170,12 @@ void fold_generations(World<Limits>& world) {
 template <class Limits>
 void canonicalise(World<Limits>& world) {
   fold_generations(world);
-  std::array<std::pair<SessionRow, std::uint32_t>, Limits::kSessions> rows;
+  struct Row {
+    SessionRow session;
+    std::uint32_t holders = 0;
+  };
+  static_assert(std::has_unique_object_representations_v<Row>);
+  std::array<Row, Limits::kSessions> rows;
   for (std::uint32_t index = 0; index < Limits::kSessions; ++index) {
     world.state.sessions[index].reason = Status::Ok;
     rows[index] = {world.state.sessions[index], world.holders[index]};
@@ -180,8 +184,8 @@ void canonicalise(World<Limits>& world) {
     return std::memcmp(&left, &right, sizeof left) > 0;  // rows in use first
   });
   for (std::uint32_t index = 0; index < Limits::kSessions; ++index) {
-    world.state.sessions[index] = rows[index].first;
-    world.holders[index] = rows[index].second;
+    world.state.sessions[index] = rows[index].session;
+    world.holders[index] = rows[index].holders;
   }
 }
 

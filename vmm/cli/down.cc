@@ -8,7 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <memory>
+#include <stdexcept>
+#include <thread>
 
 #include "protocols/posix/fd.h"
 #include "vmm/cli/command.h"
@@ -36,21 +39,28 @@ Fd watch_process(pid_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-int run(const std::string& wanted) {
-  const std::string name = choose(wanted);
-  if (!supervisor::is_running(name)) {
-    const std::vector<std::string> known = supervisor::known_systems();
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      throw std::runtime_error(fmt::format("system '{}' does not run", name));
-    }
-    if (!supervisor::clean_leftovers(name)) {
-      throw std::runtime_error(fmt::format("system '{}' is starting; try again", name));
-    }
-    fmt::print("'{}' did not run; what a killed supervisor had left is removed\n", name);
-    return kOk;
+// `cede up` of the same name works after that.
+void wait_for_end(const Fd& process) {
+  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  (void)::poll(&ended, 1, kExitLimitMs);
+}
+
+int clean_after_killed(const std::string& name) {
+  const std::vector<std::string> known = supervisor::known_systems();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    throw std::runtime_error(fmt::format("system '{}' does not run", name));
   }
+  if (!supervisor::clean_leftovers(name)) {
+    throw std::runtime_error(fmt::format("system '{}' is starting; try again", name));
+  }
+  fmt::print("'{}' did not run; what a killed supervisor had left is removed\n", name);
+  return kOk;
+}
+
+int stop_running(const std::string& name) {
   supervisor::ControlClient client(name);
-  const Fd supervisor = watch_process(client.server());
+  const auto supervisor = client.ask({{"op", "ls"}}).at("pid").to_number<pid_t>();
+  const Fd process = watch_process(supervisor);
   (void)client.ask({{"op", "down"}});
   while (true) {
     const json::object message = client.next();
@@ -58,13 +68,28 @@ int run(const std::string& wanted) {
       fmt::print("{}\n", std::string_view(line->as_string()));
     }
     if (message.contains("done")) {
-      // Nothing is to be left when this returns.
-      pollfd ended{supervisor.get(), POLLIN, 0};
-      if (supervisor) ::poll(&ended, 1, kExitLimitMs);
+      wait_for_end(process);
       const bool clean = message.at("clean").as_bool();
       fmt::print("'{}' is down{}\n", name, clean ? "; every page is home" : "");
       return clean ? kOk : kFailed;
     }
+  }
+}
+
+int run(const std::string& wanted) {
+  const std::string name = choose(wanted);
+  if (!supervisor::is_running(name)) return clean_after_killed(name);
+  try {
+    return stop_running(name);
+  } catch (const std::runtime_error&) {
+    // Killed while it was asked: then there is something to clean up after all.
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(kExitLimitMs);
+    while (supervisor::is_running(name)) {
+      if (std::chrono::steady_clock::now() >= deadline) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return clean_after_killed(name);
   }
 }
 

@@ -44,20 +44,22 @@ std::vector<Item> select(std::span<const Item> items, const std::vector<std::str
 
 std::string explanation() {
   std::string text =
-      "Every system serves an image of its own, in memory. The load generator is this process, and "
-      "the same for all of them. First it checks that what it writes reaches the image, and what "
-      "the "
-      "image holds is read; then it measures: a closed loop that keeps so many operations in "
-      "flight, looks for "
-      "completions for 10 us, then sleeps. Samples of all systems take turns; a sample during "
-      "which "
-      "others used the machine is taken again. The exit status tells of failed operations only, "
-      "never of speed.\n\nSystems (--system):\n";
+      "Every system serves an image of its own, in memory. The load generator is this process,\n"
+      "and the same for all of them. First it checks that what it writes reaches the image, and\n"
+      "that what the image holds is read. Then it measures: a closed loop that keeps so many\n"
+      "operations in flight, looks for completions for 10 us, then sleeps. The systems take\n"
+      "turns; a sample during which others used the machine is taken again. The exit status tells\n"
+      "of failed operations only, never of speed.\n\n"
+      "Systems (--system):\n";
   for (const SystemKind& kind : system_kinds()) {
     text += fmt::format("  {:<13} {}\n", kind.name, kind.what);
   }
   text += "\nWorkloads (--workload):\n ";
-  for (const Workload& workload : standard_workloads()) text += fmt::format(" {}", workload.name);
+  int column = 0;
+  for (const Workload& workload : standard_workloads()) {
+    text += fmt::format("{}{}", column % 4 == 0 && column != 0 ? "\n  " : " ", workload.name);
+    ++column;
+  }
   text +=
       "\n\nExamples:\n"
       "  cede-bench blk                                       everything, some five minutes\n"

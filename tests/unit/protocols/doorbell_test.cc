@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <span>
 #include <thread>
+
+#include "protocols/posix/channel.h"
 
 namespace cede {
 namespace {
@@ -71,6 +74,21 @@ TEST(Doorbell, ThePeersFlagsAreNotOurs) {
   const Doorbell other;
   ASSERT_EQ(::fcntl(other.ringer_fd, F_SETFL, 0), 0);
   other.waiter.clear();
+}
+
+// The waiter never gets to close what a peer sent: the kernel refuses it at the sender, where it
+// can.
+TEST(Doorbell, CarriesNoDescriptorsWhereTheKernelCanRefuseThem) {
+  const Doorbell bell;
+  int passes = 1;
+  socklen_t length = sizeof passes;
+  const bool kernel_can =
+      ::getsockopt(bell.waiter.fd(), SOL_SOCKET, kPassRights, &passes, &length) == 0;
+  const char byte = 0;
+  const int smuggled = bell.waiter.fd();
+  const Status sent =
+      send_packet(bell.ringer_fd, std::as_bytes(std::span(&byte, 1)), std::span(&smuggled, 1));
+  EXPECT_EQ(sent == Status::Ok, !kernel_can);
 }
 
 TEST(Doorbell, AWaiterThatShutDownDisconnectedOrClosedHarmsNoRinger) {

@@ -30,6 +30,7 @@ struct Item {
 
   // RING_COPY_* reads through a volatile lvalue, for which C++ makes no assignment by itself.
   template <class T>
+  // NOLINTNEXTLINE(misc-unconventional-assign-operator): the argument is the volatile original
   requires std::is_same_v<T, volatile Item> Item& operator=(T& shared) {
     value = shared.value;
     return *this;

@@ -108,7 +108,9 @@ TEST_F(RuntimeDirTest, TheCgroupsNameTellsRuntimeRootsApart) {
 TEST(RuntimeRoot, WithoutAnyDirectoryItSaysWhatToSet) {
   // Root has /run/cede: be somebody else for a moment.
   const uid_t before = ::geteuid();
-  if (before == 0) ASSERT_EQ(::seteuid(65534), 0);
+  if (before == 0) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
   ::unsetenv("CEDE_RUNTIME_DIR");
   ::unsetenv("XDG_RUNTIME_DIR");
   EXPECT_THROW((void)runtime_root(), std::runtime_error);
