@@ -22,7 +22,7 @@ struct Launch {
   int cgroup_procs = -1;                 // borrowed cgroup.procs to enter, or -1
   rlim_t locked_bytes = 0;               // RLIMIT_MEMLOCK, raised as far as we may; 0: as it is
   rlim_t open_files = 0;                 // RLIMIT_NOFILE, likewise
-  rlim_t file_bytes = 0;    // RLIMIT_FSIZE, which writes fail beyond; 0: none
+  rlim_t file_bytes = 0;                 // RLIMIT_FSIZE, which writes fail beyond; 0: none
   // Become this user and group before the program starts. A program that drops its privileges
   // itself is told so by its arguments instead.
   std::optional<uid_t> run_as{};
