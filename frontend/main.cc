@@ -118,7 +118,7 @@ void set_up_signals() {
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
-  sigprocmask(SIG_BLOCK, &stop, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
 }
 
 int serve(const Options& options) {
@@ -145,17 +145,17 @@ int main(int argc, char** argv) {
       })) {
     return std::fputs(cede::vhost_user::kCapabilities, stdout) < 0 ? 1 : 0;
   }
-  CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
-  cede::vhost_user::Options options;
-  cede::vhost_user::add_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
-  spdlog::set_pattern("%n: %l: %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
   try {
+    CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
+    cede::vhost_user::Options options;
+    cede::vhost_user::add_options(app, options);
+    CLI11_PARSE(app, argc, argv);
+    spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
+    spdlog::set_pattern("%n: %l: %v");
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
     return cede::vhost_user::serve(options);
   } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
+    std::fprintf(stderr, "cede-frontend: error: %s\n", error.what());
     return 1;
   }
 }

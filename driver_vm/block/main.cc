@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <string>
@@ -98,7 +99,7 @@ void add_options(CLI::App& app, Options& options) {
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
-  sigprocmask(SIG_BLOCK, &stop, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   return Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -143,18 +144,18 @@ int serve(const Options& options) {
 }  // namespace cede::driver
 
 int main(int argc, char** argv) {
-  cede::driver::Options options;
-  CLI::App app("Cede's block driver domain");
-  add_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-
-  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-driver"));
-  spdlog::set_pattern("%n: %l: %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
   try {
+    cede::driver::Options options;
+    CLI::App app("Cede's block driver domain");
+    add_options(app, options);
+    CLI11_PARSE(app, argc, argv);
+
+    spdlog::set_default_logger(spdlog::stderr_logger_st("cede-driver"));
+    spdlog::set_pattern("%n: %l: %v");
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
     return cede::driver::serve(options);
   } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
+    std::fprintf(stderr, "cede-driver: error: %s\n", error.what());
     return 1;
   }
 }

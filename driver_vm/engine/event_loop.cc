@@ -169,9 +169,9 @@ bool EventLoop::dispatch() {
   io_uring_cqe* entry = nullptr;
   io_uring_for_each_cqe(&ring_, head, entry) {
     ++count;
-    if (entry->user_data == 0) continue;
-    reinterpret_cast<Event*>(entry->user_data)
-        ->complete(entry->res, (entry->flags & IORING_CQE_F_MORE) != 0);
+    auto* event = static_cast<Event*>(io_uring_cqe_get_data(entry));
+    if (event == nullptr) continue;
+    event->complete(entry->res, (entry->flags & IORING_CQE_F_MORE) != 0);
   }
   io_uring_cq_advance(&ring_, count);
   return count != 0;

@@ -97,7 +97,7 @@ inline void forbid_gains() {
 // From here on any other system call kills the process. io_uring operations are not system calls:
 // restrict the ring as well.
 inline void allow_only(std::span<const int> system_calls) {
-  const scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_KILL_PROCESS);
+  void* const filter = ::seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (filter == nullptr) detail::fail("lockdown: cannot make a seccomp filter");
   int result = 0;
   for (const int call : system_calls) {
