@@ -135,27 +135,31 @@ int serve(const Options& options) {
   return BlkService(std::move(service)).run();
 }
 
-}  // namespace
-}  // namespace cede::vhost_user
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   // "Other options and arguments should be ignored" beside this one.
   if (std::any_of(argv + 1, argv + argc, [](const char* argument) {
         return std::string_view(argument) == "--print-capabilities";
       })) {
-    return std::fputs(cede::vhost_user::kCapabilities, stdout) < 0 ? 1 : 0;
+    return std::fputs(kCapabilities, stdout) < 0 ? 1 : 0;
   }
+  CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
+  Options options;
+  add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
+  spdlog::set_pattern("%n: %l: %v");
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  return serve(options);
+}
+
+}  // namespace
+}  // namespace cede::vhost_user
+
+int main(int argc, char** argv) {
   try {
-    CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
-    cede::vhost_user::Options options;
-    cede::vhost_user::add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
-    spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
-    spdlog::set_pattern("%n: %l: %v");
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
-    return cede::vhost_user::serve(options);
+    return cede::vhost_user::run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "cede-frontend: error: %s\n", error.what());
+    (void)std::fprintf(stderr, "cede-frontend: error: %s\n", error.what());
     return 1;
   }
 }

@@ -19,8 +19,9 @@ using block::Request;
 constexpr Scheduler::Cost kPerRequest = 4096;
 constexpr Scheduler::Cost kFlush = 16 << 10;
 constexpr std::uint32_t kEraseDiscount = 16;
-// After this much a turn ends, so that answers are published and control messages are heard.
-constexpr Scheduler::Cost kTurn = 512 << 10;
+// After this much a turn ends, so that answers are published and control messages are heard: eight
+// small requests, so that the client works on the first answers while the next ones are made.
+constexpr Scheduler::Cost kTurn = 64 << 10;
 
 [[nodiscard]] Scheduler::Cost cost_of(const Request& request) noexcept {
   switch (request.type) {

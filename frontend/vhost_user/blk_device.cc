@@ -12,6 +12,13 @@ using frontend::Completion;
 using frontend::Extent;
 using frontend::Operation;
 
+namespace {
+
+// So many requests are shown to the driver at a time, for it to begin while we copy the next ones.
+constexpr std::uint32_t kPublishEvery = 8;
+
+}  // namespace
+
 BlkDevice::BlkDevice(std::string name, const block::Info& info, std::uint16_t queues,
                      bool read_only)
     : name_(std::move(name)), rules_{.info = info, .read_only = read_only}, queues_(queues) {}
@@ -141,6 +148,7 @@ void BlkDevice::submit() {
       }
       moved_ = true;
       queue.submitted();
+      if (session_ && (taken + 1) % kPublishEvery == 0) session_->publish();
       if (request->done()) queue.finish(memory_, request->chain().head);
     }
   }

@@ -7,7 +7,9 @@
 #include "tests/bench/blk/command.h"
 #include "tests/bench/interrupt.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app("Measures Cede beside what it has to be compared with, on this machine.");
   app.require_subcommand(1);
   cede::bench::BlkCommand blk(app);
@@ -17,8 +19,14 @@ int main(int argc, char** argv) {
     return app.exit(error);
   }
   cede::bench::catch_interrupts();
+  return blk.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return blk.run();
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cede-bench: %s\n", error.what());
     return 1;

@@ -23,7 +23,7 @@ class FrontendTarget final : private frontend::SessionObserver {
   FrontendTarget(const FrontendTarget&) = delete;
   FrontendTarget& operator=(const FrontendTarget&) = delete;
   // Closes the session in order.
-  ~FrontendTarget();
+  ~FrontendTarget() override;
 
   void prepare(std::uint32_t depth, std::uint32_t bytes);
   [[nodiscard]] std::span<std::byte> buffer(std::uint32_t slot) {

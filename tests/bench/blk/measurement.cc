@@ -60,6 +60,7 @@ std::vector<Running> start_all(const Plan& plan) {
 
 std::vector<double> used_by(const std::vector<ServerProcess>& processes) {
   std::vector<double> seconds;
+  seconds.reserve(processes.size());
   for (const ServerProcess& process : processes) seconds.push_back(process_seconds(process.pid));
   return seconds;
 }
