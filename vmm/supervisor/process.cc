@@ -40,7 +40,7 @@ void raise_limit(__rlimit_resource resource, rlim_t wanted) noexcept {
 void exec_child(const Launch& launch, pid_t parent, int null_input, char* const* arguments) {
   sigset_t none;
   sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   (void)::signal(SIGPIPE, SIG_DFL);
   (void)::signal(SIGHUP, SIG_DFL);
   // A terminal's interrupt is for the supervisor, which then ends its children in order.

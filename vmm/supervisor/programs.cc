@@ -21,7 +21,7 @@ fs::path find_program(std::string_view name, std::string_view build_folder) {
   }
   std::string looked;
   for (const fs::path& place : places) {
-    const fs::path candidate = (place / name).lexically_normal();
+    fs::path candidate = (place / name).lexically_normal();
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     looked += fmt::format("{}{}", looked.empty() ? "" : ", ", candidate.parent_path().string());
   }

@@ -156,7 +156,7 @@ fs::path RuntimeDir::log(const std::string& domain) const {
 }
 
 fs::path RuntimeDir::make_client(const std::string& client, std::optional<uid_t> owner) const {
-  const fs::path directory = path_ / client;
+  fs::path directory = path_ / client;
   make_directory(directory, 0700);
   if (owner && ::lchown(directory.c_str(), *owner, *owner) != 0) {
     throw cannot("give away", directory, errno);

@@ -205,8 +205,8 @@ json::object qemu_view(const Machine& machine, std::string_view client) {
   for (const auto& candidate : machine.clients()) {
     if (*candidate->spec.name != client) continue;
     json::array arguments;
-    for (std::string& argument : attach_arguments(candidate->spec, candidate->directory)) {
-      arguments.push_back(json::value(std::move(argument)));
+    for (const std::string& argument : attach_arguments(candidate->spec, candidate->directory)) {
+      arguments.push_back(json::value(argument));
     }
     return {{"ok", true}, {"arguments", std::move(arguments)}};
   }

@@ -25,7 +25,7 @@ namespace cede::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono_literals::operator""s;
+using std::chrono::seconds;
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kVolumeBytes = 64 * kMiB;
@@ -200,7 +200,7 @@ class Demo {
       guests_[i].emplace(std::move(*started));
     }
     for (std::size_t i = 0; i < kClients.size(); ++i) {
-      if (guests_[i]->wait_ready(120s) != Status::Ok) {
+      if (guests_[i]->wait_ready(seconds(120)) != Status::Ok) {
         return fail(fmt::format("{}'s guest does not boot: {}", kClients[i].name,
                                 guests_[i]->last_words()));
       }
@@ -221,7 +221,7 @@ class Demo {
       bool both = true;
       std::string trouble;
       for (std::size_t i = 0; i < kClients.size(); ++i) {
-        const auto result = guests_[i]->wait(300s);
+        const auto result = guests_[i]->wait(seconds(300));
         if (result && result->exit_status == 0) continue;
         both = false;
         trouble += fmt::format("\n{}: {}", kClients[i].name,
@@ -240,7 +240,7 @@ class Demo {
     stage_.step("Shutdown: every page goes home");
     for (std::size_t i = 0; i < kClients.size(); ++i) {
       if (!guests_[i]) continue;
-      if (guests_[i]->power_off(30s) != Status::Ok) guests_[i]->kill();
+      if (guests_[i]->power_off(seconds(30)) != Status::Ok) guests_[i]->kill();
       guests_[i].reset();
     }
     if (!system_runs_) return;

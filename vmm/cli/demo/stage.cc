@@ -21,6 +21,7 @@ const std::string kThisProgram = "/proc/self/exe";
 // Runs a program with its output where it is (-1) or into a descriptor.
 int run(const std::string& program, const std::vector<std::string>& arguments, int output) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
 
