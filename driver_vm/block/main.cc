@@ -140,20 +140,23 @@ int serve(const Options& options) {
   return worker.run() ? 0 : 1;
 }
 
+int run(int argc, char** argv) {
+  Options options;
+  CLI::App app("Cede's block driver domain");
+  add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-driver"));
+  spdlog::set_pattern("%n: %l: %v");
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  return serve(options);
+}
+
 }  // namespace
 }  // namespace cede::driver
 
 int main(int argc, char** argv) {
   try {
-    cede::driver::Options options;
-    CLI::App app("Cede's block driver domain");
-    add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
-
-    spdlog::set_default_logger(spdlog::stderr_logger_st("cede-driver"));
-    spdlog::set_pattern("%n: %l: %v");
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
-    return cede::driver::serve(options);
+    return cede::driver::run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cede-driver: error: %s\n", error.what());
     return 1;

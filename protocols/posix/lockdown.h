@@ -36,9 +36,10 @@
 #define CEDE_SANITIZED 1
 #endif
 #ifdef CEDE_SANITIZED
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the runtime's name for it
 extern "C" __attribute__((used)) inline int __lsan_is_turned_off() {
   return 1;
-}  // NOLINT: theirs
+}
 #endif
 
 namespace cede::lockdown {
