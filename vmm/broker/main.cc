@@ -44,7 +44,8 @@ int main(int argc, char** argv) try {
                  "For a driver to let go, or die");
   app.add_option("--word-cap-pages", options.word_cap_pages,
                  "Without --cgroup: what one client gets back on mere words");
-  app.add_option("--log-level", level, "trace, debug, info, warn, error, critical or off");
+  app.add_option("--log-level", level, "How much to say")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "critical", "off"}));
   CLI11_PARSE(app, argc, argv);
 
   cede::lockdown::forbid_gains();

@@ -150,7 +150,9 @@ TEST(BrokerArguments, ThatAreWrongAreNamedInOneLine) {
   };
   for (const auto& [arguments, named] :
        {Case{"", "--root-fd"}, Case{"--root-fd 0", "--budget-pages"},
-        Case{"--root-fd 0 --budget-pages x", "x"}, Case{"--root-fd 77 --budget-pages 5", "77"},
+        Case{"--root-fd 0 --budget-pages x", "x"}, Case{"--root-fd 0 --budget-pages -5", "-5"},
+        Case{"--root-fd 0 --budget-pages 5 --log-level loud", "loud"},
+        Case{"--root-fd 77 --budget-pages 5", "77"},
         Case{"--root-fd 0 --budget-pages 5 </dev/null", "SOCK_SEQPACKET"}}) {
     SCOPED_TRACE(arguments);
     const auto [text, status] = run_broker(arguments);
