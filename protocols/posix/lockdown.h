@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
