@@ -38,15 +38,44 @@ static_assert(latency_bucket(latency_floor(77)) == 77);
 using Counter = std::atomic<std::uint64_t>;
 static_assert(Counter::is_always_lock_free);
 
-struct DeviceStats {
-  Counter sessions;  // ever connected
+// A volume's.
+struct BlockStats {
   Counter reads, read_bytes;
   Counter writes, write_bytes;
   Counter flushes, erases;                       // erases: discards and write-zeroes
   Counter errors;                                // answered with something other than ok
-  Counter rejected;                              // sessions closed for breaking the protocol
-  Counter doorbells, wakeups;                    // rung by the driver; kicks seen by it
   std::array<Counter, kLatencyBuckets> latency;  // taken from the ring to response put
+};
+
+// Why the switch dropped a frame. Of frames from a port: everything up to Storm; of frames to it:
+// the rest.
+enum class Drop : std::uint8_t {
+  Malformed,  // too short, too long, or a header that contradicts the frame
+  Spoofed,    // a source address that is not the port's
+  Guarded,    // an IPv4 or ARP sender that is not the port's
+  Vlan,       // a tag that the port does not carry
+  Limited,    // over the port's rate
+  Storm,      // over the port's rate for frames to everybody
+  Isolated,   // for another client, on a port that reaches the uplink only
+  NoBuffer,   // too few receive buffers
+  TooLong,    // longer than the receiver's MTU, and no segment that could be cut
+  LinkDown,   // the uplink is away
+};
+inline constexpr std::size_t kDropReasons = 10;
+
+// A port's; "sent" is what came from the client.
+struct NetStats {
+  Counter sent_frames, sent_bytes;
+  Counter received_frames, received_bytes;
+  std::array<Counter, kDropReasons> drops;
+};
+
+struct DeviceStats {
+  Counter sessions;            // ever connected
+  Counter rejected;            // sessions closed for breaking the protocol
+  Counter doorbells, wakeups;  // rung by the driver; kicks seen by it
+  BlockStats block;            // the driver uses one of the two
+  NetStats net;
 };
 
 inline constexpr std::size_t kMaxDevices = 64;

@@ -39,7 +39,7 @@ constexpr Scheduler::Cost kTurn = 64 << 10;
   }
 }
 
-void count_done(DeviceStats& stats, const DiskRequest& request, DiskOutcome outcome) noexcept {
+void count_done(BlockStats& stats, const DiskRequest& request, DiskOutcome outcome) noexcept {
   if (outcome != DiskOutcome::Ok) return;
   switch (request.kind) {
     case DiskRequest::Kind::Read:
@@ -220,7 +220,7 @@ void BlockService::finished(DiskRequest& request, DiskOutcome outcome) {
   auto& operation = static_cast<Operation&>(request);
   BlockSession& session = *operation.session;
   now_ = monotonic_now();
-  DeviceStats& stats = session.host().stats();
+  BlockStats& stats = session.host().stats().block;
   count_done(stats, operation, outcome);
   add(stats.latency[latency_bucket(now_ - operation.taken)]);
   answer(session, operation.ring, operation.id, status_of(outcome));
@@ -229,7 +229,7 @@ void BlockService::finished(DiskRequest& request, DiskOutcome outcome) {
 
 void BlockService::answer(BlockSession& session, std::uint32_t ring, std::uint32_t id,
                           std::uint32_t status) {
-  if (status != VIRTIO_BLK_S_OK) add(session.host().stats().errors);
+  if (status != VIRTIO_BLK_S_OK) add(session.host().stats().block.errors);
   session.answer(ring, id, status);
 }
 

@@ -30,18 +30,19 @@ DeviceCounters StatsMemory::read(std::size_t device) const noexcept {
   const auto value = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
   DeviceCounters counters{
       .sessions = value(stats.sessions),
-      .reads = value(stats.reads),
-      .read_bytes = value(stats.read_bytes),
-      .writes = value(stats.writes),
-      .write_bytes = value(stats.write_bytes),
-      .flushes = value(stats.flushes),
-      .erases = value(stats.erases),
-      .errors = value(stats.errors),
+      .reads = value(stats.block.reads),
+      .read_bytes = value(stats.block.read_bytes),
+      .writes = value(stats.block.writes),
+      .write_bytes = value(stats.block.write_bytes),
+      .flushes = value(stats.block.flushes),
+      .erases = value(stats.block.erases),
+      .errors = value(stats.block.errors),
       .rejected = value(stats.rejected),
       .doorbells = value(stats.doorbells),
       .wakeups = value(stats.wakeups),
   };
-  for (std::size_t i = 0; i < kLatencyBuckets; ++i) counters.latency[i] = value(stats.latency[i]);
+  for (std::size_t i = 0; i < kLatencyBuckets; ++i)
+    counters.latency[i] = value(stats.block.latency[i]);
   return counters;
 }
 

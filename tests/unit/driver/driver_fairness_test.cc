@@ -43,9 +43,9 @@ struct Counts {
 // The reads of devices 0 and 1, at one moment.
 Counts snapshot(const DriverProcess& driver) {
   while (true) {
-    const std::uint64_t before = driver.stats(0).reads;
-    const std::uint64_t second = driver.stats(1).reads;
-    const std::uint64_t first = driver.stats(0).reads;
+    const std::uint64_t before = driver.stats(0).block.reads;
+    const std::uint64_t second = driver.stats(1).block.reads;
+    const std::uint64_t first = driver.stats(0).block.reads;
     if (first - before <= 2) return {first, second};
   }
 }
@@ -137,11 +137,11 @@ TEST(DriverLimits, AParkedClientDoesNotHoldUpTheOther) {
   }
   limited.client->publish();
   (void)limited.client->response();
-  const std::uint64_t before = driver.stats(0).reads;
+  const std::uint64_t before = driver.stats(0).block.reads;
   for (int i = 0; i < 100; ++i) {
     ASSERT_EQ(free.client->run(read_request(*free.client, 0, 0, 4096)), VIRTIO_BLK_S_OK);
   }
-  EXPECT_EQ(driver.stats(1).reads, 100U);
+  EXPECT_EQ(driver.stats(1).block.reads, 100U);
   EXPECT_LT(before, 8U);
   // Closing does not wait for what was never taken.
   driver.close(limited.session);

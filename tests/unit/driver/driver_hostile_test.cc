@@ -147,7 +147,7 @@ TEST_F(DriverHostile, AClientThatReadsNoResponseStarvesItself) {
   for (std::uint32_t id = 0; id < 32; ++id) client.put(read_request(client, id, 0, 512));
   client.publish();
   for (int i = 0; i < 50; ++i) honest_io();
-  EXPECT_EQ(driver_.stats(0).reads, 32U);
+  EXPECT_EQ(driver_.stats(0).block.reads, 32U);
   for (int i = 0; i < 32; ++i) EXPECT_EQ(client.response().status, VIRTIO_BLK_S_OK);
   EXPECT_EQ(driver_.hang_up(), 0);
 }

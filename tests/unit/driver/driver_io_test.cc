@@ -38,8 +38,8 @@ TEST_P(DriverIo, WritesLandInTheVolumeAndReadsComeBack) {
   image_.write(kMiB + 2040 * 512, other);
   ASSERT_EQ(client->run(read_request(*client, 6, 2040, 4096, 8192)), VIRTIO_BLK_S_OK);
   EXPECT_TRUE(same(client->payload(8192, 4096), other));
-  EXPECT_EQ(driver.stats(0).write_bytes, 20480U);
-  EXPECT_EQ(driver.stats(0).read_bytes, 4096U);
+  EXPECT_EQ(driver.stats(0).block.write_bytes, 20480U);
+  EXPECT_EQ(driver.stats(0).block.read_bytes, 4096U);
   EXPECT_EQ(driver.hang_up(), 0);
 }
 
@@ -99,7 +99,7 @@ TEST_P(DriverIo, ManyRequestsOnManyRingsAreAllAnsweredWithTheirOwnData) {
       }
     }
   }
-  EXPECT_EQ(driver.stats(0).reads, 8U * kRings * kSlots);
+  EXPECT_EQ(driver.stats(0).block.reads, 8U * kRings * kSlots);
   EXPECT_EQ(driver.hang_up(), 0);
 }
 
@@ -113,8 +113,8 @@ TEST_P(DriverIo, FoolishRequestsAreAnsweredAndTheSessionGoesOn) {
   EXPECT_EQ(writer.client->run(write_request(*writer.client, 0, 2048, 512)), VIRTIO_BLK_S_IOERR);
   EXPECT_EQ(writer.client->run({.type = 99, .id = 1}), VIRTIO_BLK_S_UNSUPP);
   EXPECT_EQ(writer.client->run(write_request(*writer.client, 0, 2047, 512)), VIRTIO_BLK_S_OK);
-  EXPECT_EQ(driver.stats(0).errors, 1U);
-  EXPECT_EQ(driver.stats(1).errors, 2U);
+  EXPECT_EQ(driver.stats(0).block.errors, 1U);
+  EXPECT_EQ(driver.stats(1).block.errors, 2U);
   EXPECT_EQ(driver.hang_up(), 0);
 }
 

@@ -70,7 +70,7 @@ TEST_F(DriverLifecycle, NothingIsTakenBeforeTheSessionIsConnected) {
   client.kick();
   auto other = driver_.connect(1);
   for (int i = 0; i < 20; ++i) ASSERT_EQ(other.client->run(flush_request(0)), VIRTIO_BLK_S_OK);
-  EXPECT_EQ(driver_.stats(0).reads, 0U);
+  EXPECT_EQ(driver_.stats(0).block.reads, 0U);
   driver_.send(MessageType::Connected, session);
   EXPECT_EQ(client.response().status, VIRTIO_BLK_S_OK);
 }
@@ -107,7 +107,7 @@ TEST_F(DriverLifecycle, WhatIsInFlightAtClosingIsAnsweredBeforeTheRelease) {
     EXPECT_EQ(response.status, VIRTIO_BLK_S_OK);
     EXPECT_TRUE(same(image_.read(4096ULL * response.id, 4096), written[response.id]));
   }
-  EXPECT_EQ(driver_.stats(0).writes, answered);
+  EXPECT_EQ(driver_.stats(0).block.writes, answered);
 }
 
 TEST_F(DriverLifecycle, AHundredSessionsLeaveNothingBehind) {
