@@ -3,7 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "protocols/posix/lockdown.h"
+#include <iterator>
 
 namespace cede::driver {
 namespace {
@@ -25,10 +25,6 @@ constexpr int kSystemCalls[] = {
     SCMP_SYS(mmap),
     SCMP_SYS(munmap),
     SCMP_SYS(close),
-    // the inline engine, and the last word to the medium
-    SCMP_SYS(pread64),
-    SCMP_SYS(pwrite64),
-    SCMP_SYS(fdatasync),
     // memory for the library, log lines, the end
     SCMP_SYS(brk),
     SCMP_SYS(mremap),
@@ -42,13 +38,15 @@ constexpr int kSystemCalls[] = {
 
 }  // namespace
 
-void enter_sandbox(const Identity& identity) {
+void enter_sandbox(const Identity& identity, const DeviceCalls& device) {
   if (!lockdown::enter_empty_root()) {
     spdlog::warn("no privilege to leave the file system; seccomp alone keeps this driver from it");
   }
   if (identity.uid) lockdown::become(*identity.uid, *identity.gid);
   lockdown::forbid_gains();
-  lockdown::allow_only(kSystemCalls);
+  std::vector<int> calls(std::begin(kSystemCalls), std::end(kSystemCalls));
+  calls.insert(calls.end(), device.calls.begin(), device.calls.end());
+  lockdown::allow_only(calls, device.with_argument);
 }
 
 }  // namespace cede::driver

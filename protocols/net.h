@@ -31,6 +31,7 @@
 //                as it differs. At most one at a time; another is answered kRefused.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "protocols/session.h"
@@ -175,6 +176,29 @@ inline constexpr std::uint16_t kControlRing = 0;
 [[nodiscard]] constexpr std::uint16_t rings_for(std::uint16_t pairs) noexcept {
   return static_cast<std::uint16_t>(1 + 2 * pairs);
 }
+
+// Receive buffers as our frontends post them: a frame of an MTU of 1500 fits into one, and a ring
+// of them is as long as its memory allows. A receiver that is woken late finds its frames in it.
+inline constexpr std::uint32_t kBufferBytes = 2048;
+// Of each ring: with fewer, a frame of full length finds too few receive buffers.
+inline constexpr std::uint32_t kMinSlots = 64;
+static_assert(kMinSlots * kBufferBytes >= kMaxFrame);
+// Where nothing speaks against it: as long as the queue that Linux gives a TAP. Where threads share
+// processors a receiver sleeps for milliseconds, and what finds no buffer then is lost.
+inline constexpr std::uint32_t kSlots = 1024;
+
+// What a client asks the broker for as a port of `pairs` queue pairs, with rings of `slots` (a
+// power of two, kMinSlots or more): a receive buffer for each slot, and nearly as much again for
+// frames under way. With kSlots that is 30 segments of 64 KiB each way, and 4 MiB in all; with half
+// of them it is half of both.
+[[nodiscard]] constexpr Geometry port_geometry(std::uint16_t pairs, std::uint32_t slots) noexcept {
+  Geometry geometry{.rings = rings_for(pairs), .slot_bytes = kSlotBytes, .slots = slots};
+  const std::uint64_t least = geometry.data_offset() / kPageBytes + pairs * (slots / 16 * 15ULL);
+  if (least <= Geometry::kMaxPages)
+    geometry.pages = std::bit_ceil(static_cast<std::uint32_t>(least));
+  return geometry;
+}
+static_assert(port_geometry(1, kSlots).pages == 1024 && port_geometry(1, 512).pages == 512);
 
 struct MacAddress {
   std::uint8_t bytes[6] = {};

@@ -47,12 +47,12 @@ struct BlockStats {
   std::array<Counter, kLatencyBuckets> latency;  // taken from the ring to response put
 };
 
-// Why the switch dropped a frame. Of frames from a port: everything up to Storm; of frames to it:
-// the rest.
+// Why the switch dropped a frame. Of frames from a port: everything up to Isolated, and what the
+// uplink did not take, for it has no counters; of frames to it: the rest.
 enum class Drop : std::uint8_t {
   Malformed,  // too short, too long, or a header that contradicts the frame
   Spoofed,    // a source address that is not the port's
-  Guarded,    // an IPv4 or ARP sender that is not the port's
+  Guarded,    // an IPv4 or ARP sender that is not the port's, or a protocol between bridges
   Vlan,       // a tag that the port does not carry
   Limited,    // over the port's rate
   Storm,      // over the port's rate for frames to everybody

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // cede-driver: one disk, many clients' volumes, in a sandbox. Opens nothing itself: the disk, the
 // capability socket and the page for its counters are inherited from whoever starts it.
-#include <fcntl.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
-#include <cstdio>
-#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,32 +15,19 @@
 #include "driver_vm/block/export_spec.h"
 #include "driver_vm/block/volume.h"
 #include "driver_vm/engine/event_loop.h"
-#include "driver_vm/sandbox.h"
-#include "driver_vm/session_host/session_host.h"
-#include "driver_vm/session_host/stats_page.h"
-#include "driver_vm/session_host/worker.h"
-#include "driver_vm/setup_error.h"
+#include "driver_vm/program.h"
 
 namespace cede::driver {
 namespace {
 
-struct Options {
-  int capability_fd = -1;
+struct Options : ProgramOptions {
   int disk_fd = -1;
   std::string disk_name = "(unnamed)";
   std::vector<std::string> exports;
-  int stats_fd = -1;
   BlockSizes blocks;
-  Identity identity;
-  bool no_sandbox = false;
-  std::string log_level = "info";
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.option_defaults()->take_last();
-  app.add_option("--capability", options.capability_fd,
-                 "capability socket to the broker (inherited descriptor)")
-      ->required();
   app.add_option("--disk-fd", options.disk_fd,
                  "image file or block device (inherited descriptor, read-write or read-only)")
       ->required();
@@ -58,23 +38,8 @@ void add_options(CLI::App& app, Options& options) {
       ->required()
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--stats-fd", options.stats_fd, "memfd for the counters (inherited descriptor)");
   app.add_option("--logical-block", options.blocks.logical, "bytes; by default the disk's own");
   app.add_option("--physical-block", options.blocks.physical, "bytes; by default the disk's own");
-  CLI::Option* uid = app.add_option("--uid", options.identity.uid, "become this user (needs root)");
-  CLI::Option* gid = app.add_option("--gid", options.identity.gid, "and this group");
-  uid->needs(gid);
-  gid->needs(uid);
-  app.add_flag("--no-sandbox", options.no_sandbox, "keep all privileges: for debugging only");
-  app.add_option("--log-level", options.log_level)
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
-}
-
-[[nodiscard]] Fd inherited(int raw, const char* option) {
-  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
-    throw SetupError(std::string(option) + " " + std::to_string(raw) + ": no such descriptor");
-  }
-  return Fd(raw);
 }
 
 // Reads the partition table, before the disk belongs to the event loop.
@@ -90,36 +55,20 @@ void add_options(CLI::App& app, Options& options) {
   };
 }
 
-// SIGTERM and SIGINT become readable here; SIGPIPE and SIGXFSZ become errors where they arise.
-[[nodiscard]] Fd stop_signals() {
-  (void)std::signal(SIGPIPE, SIG_IGN);
-  (void)std::signal(SIGXFSZ, SIG_IGN);
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  return Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-// Regions are pinned; what the client gave must not be limited by what this process may lock.
-void raise_memory_lock_limit() {
-  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  if (::geteuid() == 0) (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+// The inline engine, and the last word to the medium.
+[[nodiscard]] DeviceCalls disk_calls() {
+  return {.calls = {SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync)},
+          .with_argument = {}};
 }
 
 int serve(const Options& options) {
-  Fd capability = inherited(options.capability_fd, "--capability");
+  Inheritance inheritance(options);
   const Fd disk_fd = inherited(options.disk_fd, "--disk-fd");
   std::vector<ExportSpec> specs;
   for (const std::string& text : options.exports) specs.push_back(parse_export(text));
   const DiskFacts facts = inspect_disk(disk_fd.get(), options.disk_name, options.blocks);
   std::vector<Volume> volumes =
       make_volumes(specs, facts, options.disk_name, reader_of(disk_fd.get()));
-  const MappedStats stats =
-      options.stats_fd < 0 ? MappedStats() : MappedStats(inherited(options.stats_fd, "--stats-fd"));
-  const Fd stop = stop_signals();
-  raise_memory_lock_limit();
 
   EventLoop loop;
   const std::unique_ptr<Disk> disk = open_disk(disk_fd.get(), facts, loop, BlockService::kWindow);
@@ -127,37 +76,16 @@ int serve(const Options& options) {
                facts.bytes, facts.logical_block, facts.physical_block,
                facts.in_memory ? "inline" : "io_uring", volumes.size());
   BlockService service(*disk, std::move(volumes));
-  SessionHost host(std::move(capability), loop, service, stats.page());
-  Worker worker(loop, host, service, stop.get());
-
-  if (options.no_sandbox) {
-    spdlog::warn("--no-sandbox: running with all privileges, for debugging only");
-  } else {
-    enter_sandbox(options.identity);
-  }
-  loop.start(disk_operations());
-  return worker.run() ? 0 : 1;
-}
-
-int run(int argc, char** argv) {
-  Options options;
-  CLI::App app("Cede's block driver domain");
-  add_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  spdlog::set_default_logger(spdlog::stderr_logger_st("cede-driver"));
-  spdlog::set_pattern("%n: %l: %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
-  return serve(options);
+  return serve_sessions(options, inheritance, loop, service, disk_calls(), disk_operations());
 }
 
 }  // namespace
 }  // namespace cede::driver
 
 int main(int argc, char** argv) {
-  try {
-    return cede::driver::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "cede-driver: error: %s\n", error.what());
-    return 1;
-  }
+  cede::driver::Options options;
+  return cede::driver::run_program(
+      "cede-driver", "Cede's block driver domain", argc, argv, options,
+      [&](CLI::App& app) { cede::driver::add_options(app, options); },
+      [&] { return cede::driver::serve(options); });
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <span>
 #include <string>
@@ -94,14 +95,28 @@ inline void forbid_gains() {
   }
 }
 
+// A call that is allowed with one value of one argument.
+struct CallWithArgument {
+  int call = 0;
+  unsigned argument = 0;  // counted from 0
+  std::uint64_t value = 0;
+};
+
 // From here on any other system call kills the process. io_uring operations are not system calls:
 // restrict the ring as well.
-inline void allow_only(std::span<const int> system_calls) {
+inline void allow_only(std::span<const int> system_calls,
+                       std::span<const CallWithArgument> with_argument = {}) {
   void* const filter = ::seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (filter == nullptr) detail::fail("lockdown: cannot make a seccomp filter");
   int result = 0;
   for (const int call : system_calls) {
     if (result == 0) result = ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+  }
+  for (const CallWithArgument& rule : with_argument) {
+    const scmp_arg_cmp is{rule.argument, SCMP_CMP_EQ, rule.value, 0};
+    if (result == 0) {
+      result = ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule.call, 1, &is);
+    }
   }
 #ifdef CEDE_SANITIZED
   for (const int call : {SCMP_SYS(pipe),           SCMP_SYS(pipe2),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A front-end that says anything, to an endpoint with a session whose driver never answers.
+// A front-end that says anything, to the endpoint of a volume and then to that of a port, each with
+// a session whose driver never answers.
 //
 // Input: records of a request byte, a byte of header flags and descriptors, a length byte and the
 // payload. Descriptors are eventfds or the file of guest memory. Request bytes of 200 and more send
@@ -11,7 +12,9 @@
 #include <cstdio>
 #include <cstring>
 
-#include "frontend/vhost_user/blk_endpoint.h"
+#include "frontend/vhost_user/blk_device.h"
+#include "frontend/vhost_user/endpoint.h"
+#include "frontend/vhost_user/virtio_net.h"
 #include "protocols/posix/channel.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/support/client_session.h"
@@ -32,15 +35,14 @@ struct World {
     fuzz::require(std::freopen("/dev/null", "w", stdout) != nullptr, "the log can be silenced");
   }
 
-  frontend::BlockDevice session() {
-    auto parts = test::make_session_parts(kGeometry);
-    frontend::Session session = test::open_client(parts, test::disk_info(1U << 20));
-    for (std::uint32_t ring = 0; ring < kGeometry.rings; ++ring) {
-      format_ring(session.region.data() + kGeometry.ring_offset(ring));
+  template <class Info>
+  static frontend::Session session(const Geometry& geometry, const Info& info) {
+    auto parts = test::make_session_parts(geometry);
+    frontend::Session session = test::open_client(parts, info);
+    for (std::uint32_t ring = 0; ring < geometry.rings; ++ring) {
+      format_ring(session.region.data() + geometry.ring_offset(ring));
     }
-    auto device = frontend::BlockDevice::attach(std::move(session));
-    fuzz::require(static_cast<bool>(device), "a session can be attached");
-    return *std::move(device);
+    return session;
   }
 
   frontend::EventLoop loop;
@@ -50,9 +52,11 @@ struct World {
 
 class Conversation {
  public:
-  explicit Conversation(World& world)
-      : world_(world), device_("fuzz", test::disk_info(1U << 20), 2, false) {
-    device_.connect(world.session());
+  template <class Info>
+  Conversation(World& world, VirtioDevice& device, const Info& info)
+      : world_(world), device_(device) {
+    const Status status = device_.connect(World::session(device.geometry(), info));
+    fuzz::require(status == Status::Ok, "a session can be attached");
     int pair[2];
     fuzz::require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "a socket pair");
     front_end_ = Fd(pair[0]);
@@ -94,25 +98,34 @@ class Conversation {
     (void)device_.progress();
     (void)device_.arm();
     // The driver is silent: every stop runs into its time limit.
-    endpoint_->tick(BlkEndpoint::TimePoint::max());
+    endpoint_->tick(Endpoint::TimePoint::max());
   }
 
   World& world_;
-  BlkDevice device_;
+  VirtioDevice& device_;
   Fd front_end_;
-  std::optional<BlkEndpoint> endpoint_;
+  std::optional<Endpoint> endpoint_;
 };
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static World world;
-  Conversation conversation(world);
-  fuzz::Input input(data, size);
+void converse(Conversation&& conversation, fuzz::Input input) {
   while (!input.empty()) {
     const auto request = input.take<std::uint8_t>();
     const auto how = input.take<std::uint8_t>();
     if (!conversation.say(request, how, input.take_bytes(input.take<std::uint8_t>()))) break;
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static World world;
+  BlkDevice volume(kGeometry, false);
+  converse({world, volume, test::disk_info(1U << 20)}, {data, size});
+  VirtioNet port(1, net::kMinSlots);
+  net::Info info;
+  info.mac = {{2, 0, 0, 0, 0, 1}};
+  info.mtu = 1500;
+  info.offloads = net::Offload::kAll;
+  converse({world, port, info}, {data, size});
   return 0;
 }

@@ -16,11 +16,10 @@
 #include "protocols/posix/mapping.h"
 #include "protocols/ring.h"
 #include "protocols/session.h"
+#include "tests/support/driver_program.h"
 #include "tests/support/session_parts.h"
 
 namespace cede::test {
-
-inline constexpr int kPatience = 20'000;  // milliseconds until a test gives up; never the norm
 
 class TestClient {
  public:

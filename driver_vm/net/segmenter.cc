@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver_vm/net/segmenter.h"
+
+#include <algorithm>
+
+namespace cede::driver {
+namespace {
+
+constexpr std::uint32_t kIp = net::kHeaderBytes;
+constexpr std::uint32_t kIpv4Length = kIp + 2;
+constexpr std::uint32_t kIpv4Id = kIp + 4;
+constexpr std::uint32_t kIpv4Checksum = kIp + 10;
+constexpr std::uint32_t kIpv4Addresses = kIp + 12;
+constexpr std::uint32_t kIpv6Length = kIp + 4;
+constexpr std::uint32_t kIpv6Addresses = kIp + 8;
+constexpr std::uint32_t kIpv6Header = 40;
+constexpr std::uint32_t kTcpSequence = 4;
+constexpr std::uint32_t kTcpFlags = 13;
+constexpr std::uint32_t kTcpChecksum = 16;
+constexpr std::uint8_t kFin = 0x01;
+constexpr std::uint8_t kPush = 0x08;
+constexpr std::uint8_t kCwr = 0x80;
+
+}  // namespace
+
+Segmenter::Segmenter(Frame& frame, bool tagged) noexcept
+    : frame_(frame),
+      ipv6_(frame.ether_type() == EtherType::kIpv6),
+      begin_(tagged ? kTagBytes : 0),
+      step_(frame.header(false).gso_size) {
+  const auto head = frame.pieces(tagged)[0];
+  std::memcpy(headers_.data(), head.data(), begin_ + frame.payload());
+}
+
+bool Segmenter::next(Pieces& pieces) noexcept {
+  const std::uint32_t total = frame_.length() - frame_.payload();
+  if (done_ == total) return false;
+  const std::uint32_t size = std::min(step_, total - done_);
+  const auto payload = frame_.range(frame_.payload() + done_, size);
+  write_network_header(size);
+  write_tcp_header(payload, done_ + size == total);
+  pieces = {std::span(headers_.data(), begin_ + frame_.payload()), payload[0], payload[1]};
+  done_ += size;
+  ++cut_;
+  return true;
+}
+
+void Segmenter::write_network_header(std::uint32_t payload) noexcept {
+  const std::uint32_t length = frame_.payload() - kIp + payload;
+  if (ipv6_) {
+    set(kIpv6Length, swap16(static_cast<std::uint16_t>(length - kIpv6Header)));
+    return;
+  }
+  set(kIpv4Length, swap16(static_cast<std::uint16_t>(length)));
+  if (cut_ != 0) {
+    set(kIpv4Id, swap16(static_cast<std::uint16_t>(swap16(get<std::uint16_t>(kIpv4Id)) + 1)));
+  }
+  set(kIpv4Checksum, std::uint16_t{0});
+  InternetSum sum;
+  sum.add(std::span(headers_.data() + begin_ + kIp, frame_.transport() - kIp));
+  set(kIpv4Checksum, sum.checksum());
+}
+
+void Segmenter::write_tcp_header(const std::array<std::span<const std::byte>, 2>& payload,
+                                 bool last) noexcept {
+  const std::uint32_t tcp = frame_.transport();
+  const std::uint32_t header_bytes = frame_.payload() - tcp;
+  if (cut_ != 0) {
+    set(tcp + kTcpSequence, swap32(swap32(get<std::uint32_t>(tcp + kTcpSequence)) + step_));
+  }
+  // The flags of the first cut are the frame's own but for the last's; CWR is for the first alone.
+  auto flags = static_cast<std::uint8_t>(*frame_.judged(tcp + kTcpFlags, 1));
+  if (!last) flags &= static_cast<std::uint8_t>(~(kFin | kPush));
+  if (cut_ != 0) flags &= static_cast<std::uint8_t>(~kCwr);
+  set(tcp + kTcpFlags, flags);
+
+  set(tcp + kTcpChecksum, std::uint16_t{0});
+  const auto bytes =
+      static_cast<std::uint32_t>(header_bytes + payload[0].size() + payload[1].size());
+  InternetSum sum;
+  const std::byte* const ip = headers_.data() + begin_;
+  sum.add(ipv6_ ? std::span(ip + kIpv6Addresses, 32) : std::span(ip + kIpv4Addresses, 8));
+  sum.add_word(IpProtocol::kTcp);
+  sum.add_word(static_cast<std::uint16_t>(bytes));
+  sum.add(std::span(ip + tcp, header_bytes));
+  for (const auto& piece : payload) sum.add(piece);
+  set(tcp + kTcpChecksum, sum.checksum());
+}
+
+}  // namespace cede::driver

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver_vm/program.h"
+
+#include <fcntl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include "driver_vm/session_host/session_host.h"
+#include "driver_vm/session_host/worker.h"
+#include "driver_vm/setup_error.h"
+
+namespace cede::driver {
+namespace {
+
+void add_program_options(CLI::App& app, ProgramOptions& options) {
+  app.option_defaults()->take_last();
+  app.add_option("--capability", options.capability_fd,
+                 "capability socket to the broker (inherited descriptor)")
+      ->required();
+  app.add_option("--stats-fd", options.stats_fd, "memfd for the counters (inherited descriptor)");
+  CLI::Option* uid = app.add_option("--uid", options.identity.uid, "become this user (needs root)");
+  CLI::Option* gid = app.add_option("--gid", options.identity.gid, "and this group");
+  uid->needs(gid);
+  gid->needs(uid);
+  app.add_flag("--no-sandbox", options.no_sandbox, "keep all privileges: for debugging only");
+  app.add_option("--log-level", options.log_level)
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+}
+
+// SIGTERM and SIGINT become readable here; SIGPIPE and SIGXFSZ become errors where they arise.
+[[nodiscard]] Fd stop_signals() {
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  return Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// Regions are pinned; what the client gave must not be limited by what this process may lock.
+void raise_memory_lock_limit() {
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  if (::geteuid() == 0) (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+[[nodiscard]] MappedStats mapped_stats(const ProgramOptions& options) {
+  if (options.stats_fd < 0) return {};
+  return MappedStats(inherited(options.stats_fd, "--stats-fd"));
+}
+
+}  // namespace
+
+int run_program(const char* name, const char* title, int argc, char** argv, ProgramOptions& options,
+                const std::function<void(CLI::App&)>& add_options,
+                const std::function<int()>& serve) noexcept {
+  try {
+    CLI::App app(title);
+    add_program_options(app, options);
+    add_options(app);
+    CLI11_PARSE(app, argc, argv);
+    spdlog::set_default_logger(spdlog::stderr_logger_st(name));
+    spdlog::set_pattern("%n: %l: %v");
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    return serve();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: error: %s\n", name, error.what());
+    return 1;
+  }
+}
+
+Fd inherited(int raw, const char* option) {
+  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
+    throw SetupError(std::string(option) + " " + std::to_string(raw) + ": no such descriptor");
+  }
+  return Fd(raw);
+}
+
+Inheritance::Inheritance(const ProgramOptions& options)
+    : capability(inherited(options.capability_fd, "--capability")),
+      stop(stop_signals()),
+      stats(mapped_stats(options)) {
+  raise_memory_lock_limit();
+}
+
+int serve_sessions(const ProgramOptions& options, Inheritance& inheritance, EventLoop& loop,
+                   DeviceService& service, const DeviceCalls& calls,
+                   std::span<const std::uint8_t> operations, const std::function<void()>& started) {
+  SessionHost host(std::move(inheritance.capability), loop, service, inheritance.stats.page());
+  Worker worker(loop, host, service, inheritance.stop.get());
+  if (options.no_sandbox) {
+    spdlog::warn("--no-sandbox: running with all privileges, for debugging only");
+  } else {
+    enter_sandbox(options.identity, calls);
+  }
+  loop.start(operations);
+  started();
+  return worker.run() ? 0 : 1;
+}
+
+}  // namespace cede::driver
