@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// cede-frontend: the vhost-user-blk back-end of one client domain.
+// cede-frontend: serves the volumes and ports of one client domain, to its VMM by vhost-user, to a
+// network namespace by a TAP.
 //
 // Command line: QEMU's back-end program conventions (docs/interop/vhost-user.rst, "Backend program
-// conventions"), and what the supervisor needs beside them.
+// conventions"), and what the supervisor needs beside them. By these a program is of one type: as
+// cede-frontend it is a block device, by its other name, cede-frontend-net, a network device.
 #include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -13,16 +15,25 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "frontend/vhost_user/blk_service.h"
-#include "frontend/vhost_user/device_option.h"
+#include "frontend/device_option.h"
+#include "frontend/sandbox.h"
+#include "frontend/service.h"
+#include "frontend/tap/tap_device.h"
+#include "frontend/vhost_user/blk_device.h"
 #include "frontend/vhost_user/listener.h"
-#include "frontend/vhost_user/sandbox.h"
+#include "frontend/vhost_user/port.h"
+#include "frontend/vhost_user/virtio_net.h"
 
-namespace cede::vhost_user {
+namespace cede::frontend {
 namespace {
+
+using vhost_user::bind_socket;
+using vhost_user::SocketOwner;
 
 constexpr const char* kCapabilities = R"({
   "type": "block",
@@ -31,8 +42,13 @@ constexpr const char* kCapabilities = R"({
   ]
 }
 )";
+constexpr const char* kNetCapabilities = R"({
+  "type": "net"
+}
+)";
 
 struct Options {
+  bool net = false;  // what --socket-path and --fd serve
   int capability_fd = -1;
   std::string socket_path;
   int socket_fd = -1;
@@ -55,9 +71,10 @@ void add_options(CLI::App& app, Options& options) {
   CLI::Option* fd = app.add_option("--fd", options.socket_fd,
                                    "the same, on an inherited socket: listening or connected");
   CLI::Option* device =
-      app.add_option(
-             "--device", options.devices,
-             "name=GRANTED,socket=PATH[,queues=1][,slots=128][,pages=4096]; may be repeated")
+      app.add_option("--device", options.devices,
+                     "name=GRANTED,socket=PATH[,queues=1][,slots=128][,pages=4096], or "
+                     "class=net,name=GRANTED,socket=PATH[,queues=1][,slots=1024], or "
+                     "class=tap,name=GRANTED,tap=FD[+FD...][,slots=1024]; may be repeated")
           ->take_all()
           ->allow_extra_args(false);
   path->excludes(fd)->excludes(device);
@@ -83,21 +100,50 @@ Fd inherited(int raw, const char* option) {
   return Fd(raw);
 }
 
-std::vector<ServiceOptions::Device> open_devices(const Options& options) {
+std::unique_ptr<ClientDevice> make_port(EventLoop& loop, const DeviceOption& option, Fd socket,
+                                        bool read_only) {
+  std::unique_ptr<vhost_user::VirtioDevice> device;
+  if (option.device_class == DeviceOption::Class::Net) {
+    device = std::make_unique<vhost_user::VirtioNet>(option.queues, option.slots);
+  } else {
+    device = std::make_unique<vhost_user::BlkDevice>(option.geometry(), read_only);
+  }
+  return std::make_unique<vhost_user::Port>(loop, std::move(device), std::move(socket));
+}
+
+std::unique_ptr<ClientDevice> make_tap(EventLoop& loop, const DeviceOption& option) {
+  std::vector<Fd> queues;
+  for (const int tap : option.taps) queues.push_back(inherited(tap, "--device tap="));
+  return std::make_unique<TapDevice>(loop, std::move(queues), option.slots);
+}
+
+bool has_taps(const Options& options) {
+  return std::any_of(options.devices.begin(), options.devices.end(), [](const std::string& text) {
+    return parse_device_option(text).device_class == DeviceOption::Class::Tap;
+  });
+}
+
+std::vector<ServiceOptions::Device> open_devices(EventLoop& loop, const Options& options) {
   const SocketOwner owner{options.uid, options.gid};
   std::vector<ServiceOptions::Device> devices;
   for (const std::string& text : options.devices) {
-    const DeviceOption device = parse_device_option(text);
-    devices.push_back({device.name, bind_socket(device.socket, owner), device.queues, device.slots,
-                       device.pages});
+    const DeviceOption option = parse_device_option(text);
+    devices.push_back({option.name, option.device_class == DeviceOption::Class::Tap
+                                        ? make_tap(loop, option)
+                                        : make_port(loop, option, bind_socket(option.socket, owner),
+                                                    options.read_only)});
   }
+  // By convention: one device, whatever its name.
+  Fd socket;
   if (options.socket_fd >= 0) {
-    Fd socket = inherited(options.socket_fd, "--fd");
+    socket = inherited(options.socket_fd, "--fd");
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
-    devices.push_back({.name = {}, .socket = std::move(socket)});
   }
-  if (!options.socket_path.empty()) {
-    devices.push_back({.name = {}, .socket = bind_socket(options.socket_path, owner)});
+  if (!options.socket_path.empty()) socket = bind_socket(options.socket_path, owner);
+  if (socket) {
+    const DeviceOption usual = parse_device_option(options.net ? "class=net,name=first,socket=given"
+                                                               : "name=first,socket=given");
+    devices.push_back({{}, make_port(loop, usual, std::move(socket), options.read_only)});
   }
   if (devices.empty()) throw OptionError("give --socket-path, --fd or --device");
   return devices;
@@ -123,27 +169,31 @@ void set_up_signals() {
 
 int serve(const Options& options) {
   set_up_signals();
+  EventLoop loop;
   ServiceOptions service;
   service.capability = inherited(options.capability_fd, "--capability");
-  service.devices = open_devices(options);
-  service.read_only = options.read_only;
+  service.devices = open_devices(loop, options);
   service.audit_fd = options.audit_fd;
   const Fd audit = options.audit_fd < 0 ? Fd() : inherited(options.audit_fd, "--audit-fd");
   if (!options.no_sandbox) {
-    enter_sandbox({.uid = options.uid, .gid = options.gid, .audit = options.audit_fd >= 0});
+    enter_sandbox({.uid = options.uid,
+                   .gid = options.gid,
+                   .audit = options.audit_fd >= 0,
+                   .taps = has_taps(options)});
   }
-  return BlkService(std::move(service)).run();
+  return Service(loop, std::move(service)).run();
 }
 
 int run(int argc, char** argv) {
+  Options options;
+  options.net = std::string_view(argv[0]).ends_with("-net");
   // "Other options and arguments should be ignored" beside this one.
   if (std::any_of(argv + 1, argv + argc, [](const char* argument) {
         return std::string_view(argument) == "--print-capabilities";
       })) {
-    return std::fputs(kCapabilities, stdout) < 0 ? 1 : 0;
+    return std::fputs(options.net ? kNetCapabilities : kCapabilities, stdout) < 0 ? 1 : 0;
   }
-  CLI::App app("Serves the volumes of one client domain to its VMM by vhost-user-blk.");
-  Options options;
+  CLI::App app("Serves the volumes and ports of one client domain, by vhost-user and by TAP.");
   add_options(app, options);
   CLI11_PARSE(app, argc, argv);
   spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
@@ -153,11 +203,11 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace cede::vhost_user
+}  // namespace cede::frontend
 
 int main(int argc, char** argv) {
   try {
-    return cede::vhost_user::run(argc, argv);
+    return cede::frontend::run(argc, argv);
   } catch (const std::exception& error) {
     (void)std::fprintf(stderr, "cede-frontend: error: %s\n", error.what());
     return 1;

@@ -13,9 +13,9 @@
 //   device->publish();                                     // rings only if the driver sleeps
 //   if (device->arm()) ... wait for device->wait_fd() to be readable, device->clear_wakeup()
 //
-// Each queue pair's payload is divided in two: receive buffers of one page each, all of them posted
-// at attach(), and a transmit area that is used in the order of the frames. Nothing blocks; nothing
-// but attach() allocates memory. One thread at a time.
+// Each queue pair's payload is divided in two: receive buffers, all of them posted at attach(), and
+// a transmit area that is used in the order of the frames. Nothing blocks; nothing but attach()
+// allocates memory. One thread at a time.
 //
 // The driver is not trusted: every answer is copied once and checked; one that cannot be right
 // makes the device broken() for good. What the frames say is anybody's, and so is their payload,
@@ -34,9 +34,10 @@
 
 namespace cede::frontend {
 
-// A received frame, in the buffers that the driver put it into.
+// A received frame, where the driver has put it. Buffers that touch each other are one part: mostly
+// there is one, and two where the ring begins anew.
 struct Frame {
-  net::Header header{};      // consistent(), within the offloads that were set
+  net::Header header{};      // consistent(), and within the offloads that were set
   std::uint32_t length = 0;  // of all parts
   std::uint32_t part_count = 0;
   std::array<std::span<const std::byte>, net::kMaxParts> parts;
@@ -44,11 +45,8 @@ struct Frame {
 
 class NetDevice {
  public:
-  // What a session of `pairs` queue pairs should ask for; `slots` (of each ring) a power of two.
-  [[nodiscard]] static Geometry geometry(std::uint16_t pairs, std::uint32_t slots) noexcept;
-
-  // Invalid: the driver's Info makes no sense, or the session's region cannot carry a port. The
-  // session is then closed.
+  // Invalid: the driver's Info makes no sense, or the session's region cannot carry a port (ask the
+  // broker for net::port_geometry()). The session is then closed.
   [[nodiscard]] static Result<NetDevice> attach(Session session);
   NetDevice(NetDevice&&) noexcept;
   NetDevice& operator=(NetDevice&&) noexcept;
@@ -61,7 +59,7 @@ class NetDevice {
   [[nodiscard]] net::LinkState link() const noexcept;
 
   // Room for one frame of at most `bytes` (net::kMaxFrame at most). Empty: no room or no slot until
-  // the driver answers. Without send() the same room is given again.
+  // the driver answers. Gives up the room of an earlier reserve() that was not sent.
   [[nodiscard]] std::span<std::byte> reserve(std::uint16_t pair, std::uint32_t bytes) noexcept;
   // The first `length` bytes of the last reserve() are a frame. The header is the caller's word:
   // one that is not consistent() costs this frame, at the driver.
@@ -71,7 +69,8 @@ class NetDevice {
   // Frames that the driver did not take for a fault of ours.
   [[nodiscard]] std::uint64_t refused() const noexcept;
 
-  // The next frame, whose parts stay valid until release(). False: there is none.
+  // The next frame, whose parts stay valid until release(), or the next receive() of this pair.
+  // False: there is none.
   [[nodiscard]] bool receive(std::uint16_t pair, Frame& frame) noexcept;
   // Gives the buffers of the last receive() back to the driver.
   void release(std::uint16_t pair) noexcept;
@@ -79,16 +78,19 @@ class NetDevice {
   // Shows everything sent and released to the driver, and wakes it where it sleeps.
   void publish() noexcept;
 
-  // What may be left undone in received frames (net::Offload), none at first. Takes effect when
-  // offloads_settled(). Until then, and for ever with a driver that does not answer, frames may
-  // come by the old setting.
+  // What may be left undone in received frames (net::Offload), none at first. The driver is asked
+  // at the next publish(). From this call on receive() gives no frame that leaves more undone: one
+  // that was on its way is dropped, and counted as unfit().
   void set_offloads(std::uint32_t offloads) noexcept;
+  // The driver has agreed; it never does if it does not answer, or refuses.
   [[nodiscard]] bool offloads_settled() const noexcept;
+  [[nodiscard]] std::uint64_t unfit() const noexcept;
 
   [[nodiscard]] bool broken() const noexcept;
 
   // Before sleeping, after publish(). True: nothing to receive until wait_fd() is readable; with
-  // `for_room`, no room for frames either. False: look again, or the device is broken.
+  // `for_room`, no room for frames either. A pair whose frame was not released yet is left out:
+  // nothing more can be received there. False: look again, or the device is broken.
   [[nodiscard]] bool arm(bool for_room) noexcept;
   [[nodiscard]] int wait_fd() const noexcept;
   void clear_wakeup() noexcept;

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "frontend/vhost_user/blk_config.h"
+
 namespace cede::vhost_user {
 
 using frontend::Completion;
@@ -19,29 +21,55 @@ constexpr std::uint32_t kPublishEvery = 8;
 
 }  // namespace
 
-BlkDevice::BlkDevice(std::string name, const block::Info& info, std::uint16_t queues,
-                     bool read_only)
-    : name_(std::move(name)), rules_{.info = info, .read_only = read_only}, queues_(queues) {}
+BlkDevice::BlkDevice(const Geometry& geometry, bool read_only)
+    : geometry_(geometry), rules_{.info = {}, .read_only = read_only}, queues_(geometry.rings) {}
 
-void BlkDevice::rebind() noexcept {
-  for (BlkQueue& queue : queues_) queue.rebind(memory_);
+std::uint64_t BlkDevice::features() const noexcept {
+  return blk_features(rules_, queues());
 }
 
-void BlkDevice::connect(frontend::BlockDevice session) {
-  const block::Info& now = session.info();
+void BlkDevice::accept(std::uint64_t features) noexcept {
+  rules_.write_through = (features & bit(VIRTIO_BLK_F_FLUSH)) == 0;
+}
+
+std::uint64_t BlkDevice::protocol_features() const noexcept {
+  return bit(protocol_feature::kConfig) | bit(protocol_feature::kInflightShmfd);
+}
+
+VirtioDevice::ConfigSpace BlkDevice::config() const noexcept {
+  return blk_config(rules_, queues());
+}
+
+Status BlkDevice::start_queue(std::uint16_t index, const QueueSetup& setup, std::uint32_t base,
+                              InflightQueue record, bool outlives) {
+  return queues_[index].start(memory(), setup, static_cast<std::uint16_t>(base), record, outlives);
+}
+
+void BlkDevice::rebind() noexcept {
+  for (BlkQueue& queue : queues_) queue.rebind(memory());
+}
+
+Status BlkDevice::connect(frontend::Session session) {
+  Result<frontend::BlockDevice> attached = frontend::BlockDevice::attach(std::move(session));
+  if (!attached) return attached.status();
+  const block::Info& now = attached->info();
+  spdlog::info("{}: connected, {} sectors", name(), now.sectors);
+  if (!known_) rules_.info = now;
+  known_ = true;
   if (now.sectors < rules_.info.sectors || now.logical_block != rules_.info.logical_block) {
     spdlog::error(
         "{}: the volume came back with {} sectors of {}-byte blocks instead of {} of {}; "
         "every request fails from now on",
-        name_, now.sectors, now.logical_block, rules_.info.sectors, rules_.info.logical_block);
+        name(), now.sectors, now.logical_block, rules_.info.sectors, rules_.info.logical_block);
     lost_volume_ = true;
   }
-  const std::uint32_t operations = session.slots() * session.rings();
-  session_.emplace(std::move(session));
+  session_.emplace(std::move(*attached));
+  const std::uint32_t operations = session_->slots() * session_->rings();
   in_flight_.assign(operations, {});
   free_.clear();
   for (std::uint32_t i = operations; i > 0; --i) free_.push_back(i - 1);
   orphans_ = 0;
+  return Status::Ok;
 }
 
 void BlkDevice::disconnect() {
@@ -52,7 +80,7 @@ void BlkDevice::disconnect() {
   for (BlkQueue& queue : queues_) queue.restart_all();
 }
 
-std::uint16_t BlkDevice::stop_queue(std::uint16_t index) noexcept {
+std::uint32_t BlkDevice::stop_queue(std::uint16_t index) noexcept {
   for (InFlight& operation : in_flight_) {
     if (!operation.used || operation.orphan || operation.queue != index) continue;
     operation.orphan = true;
@@ -115,7 +143,7 @@ void BlkDevice::complete(const Completion& completion) {
   std::uint32_t status = completion.status;
   if (operation.extent.length != 0) {
     if (request.is_read() && status == VIRTIO_BLK_S_OK &&
-        !request.data().write(memory_, operation.offset, session_->bytes(operation.extent))) {
+        !request.data().write(memory(), operation.offset, session_->bytes(operation.extent))) {
       status = VIRTIO_BLK_S_IOERR;
     }
     session_->release(operation.extent);
@@ -123,7 +151,7 @@ void BlkDevice::complete(const Completion& completion) {
   request.finished_step(status);
   if (queue.is_front(operation.head)) return;
   if (request.done()) {
-    queue.finish(memory_, operation.head);
+    queue.finish(memory(), operation.head);
   } else if (request.has_step()) {
     queue.resume(operation.head);
   }
@@ -137,7 +165,7 @@ void BlkDevice::submit() {
     BlkQueue& queue = queues_[index];
     // A driver that refills its ring without end gets no more than a ring's worth at a time.
     for (std::uint32_t taken = 0; taken < SplitQueue::kMaxSize; ++taken) {
-      BlkRequest* request = queue.front(memory_, rules_);
+      BlkRequest* request = queue.front(memory(), rules_);
       if (request == nullptr) break;
       if (lost_volume_) request->fail(VIRTIO_BLK_S_IOERR);
       if (!submit_steps(index, *request)) {
@@ -149,7 +177,7 @@ void BlkDevice::submit() {
       moved_ = true;
       queue.submitted();
       if (session_ && (taken + 1) % kPublishEvery == 0) session_->publish();
-      if (request->done()) queue.finish(memory_, request->chain().head);
+      if (request->done()) queue.finish(memory(), request->chain().head);
     }
   }
   turn_ = static_cast<std::uint16_t>((first + 1) % queues());
@@ -179,7 +207,7 @@ bool BlkDevice::submit_step(std::uint16_t queue, BlkRequest& request) {
     operation.unmap = step.unmap;
   }
   const bool copied = step.kind != Operation::Kind::Write ||
-                      request.data().read(memory_, offset, session_->bytes(operation.payload));
+                      request.data().read(memory(), offset, session_->bytes(operation.payload));
   const Status status = copied ? session_->submit(operation, ring) : Status::Invalid;
   if (status != Status::Ok) {
     if (operation.payload.length != 0) session_->release(operation.payload);

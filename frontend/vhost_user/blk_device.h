@@ -11,50 +11,48 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "frontend/block/block_device.h"
 #include "frontend/vhost_user/blk_queue.h"
 #include "frontend/vhost_user/blk_request.h"
-#include "frontend/vhost_user/guest_memory.h"
+#include "frontend/vhost_user/virtio_device.h"
 
 namespace cede::vhost_user {
 
-class BlkDevice {
+class BlkDevice : public VirtioDevice {
  public:
-  BlkDevice(std::string name, const block::Info& info, std::uint16_t queues, bool read_only);
+  // `geometry` is that of its sessions, `read_only` for volumes that the guest must not write.
+  BlkDevice(const Geometry& geometry, bool read_only);
 
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] const BlkRules& rules() const noexcept { return rules_; }
-  void set_write_through(bool on) noexcept { rules_.write_through = on; }
-  [[nodiscard]] GuestMemory& memory() noexcept { return memory_; }
-  [[nodiscard]] std::uint16_t queues() const noexcept {
+  [[nodiscard]] std::uint64_t features() const noexcept override;
+  void accept(std::uint64_t features) noexcept override;
+  [[nodiscard]] std::uint64_t protocol_features() const noexcept override;
+  [[nodiscard]] ConfigSpace config() const noexcept override;
+  [[nodiscard]] std::uint16_t queues() const noexcept override {
     return static_cast<std::uint16_t>(queues_.size());
   }
-  [[nodiscard]] BlkQueue& queue(std::uint16_t index) noexcept { return queues_[index]; }
-  // The memory's regions changed.
-  void rebind() noexcept;
+  [[nodiscard]] Vring& queue(std::uint16_t index) noexcept override { return queues_[index]; }
+  [[nodiscard]] Status start_queue(std::uint16_t index, const QueueSetup& setup, std::uint32_t base,
+                                   InflightQueue record, bool outlives) override;
+  // What the queue has in flight stays in its record.
+  std::uint32_t stop_queue(std::uint16_t index) noexcept override;
+  [[nodiscard]] bool draining(std::uint16_t index) const noexcept override;
+  void rebind() noexcept override;
 
+  [[nodiscard]] Geometry geometry() const noexcept override { return geometry_; }
   // A session of the volume. What was unanswered is submitted again. Should the volume have become
   // another one (smaller, or of other blocks), every request is answered with an error from now on.
-  void connect(frontend::BlockDevice session);
+  [[nodiscard]] Status connect(frontend::Session session) override;
   // The session is over: dropped, with whatever its driver still does for it.
-  void disconnect();
-  [[nodiscard]] frontend::BlockDevice* session() noexcept {
-    return session_ ? &*session_ : nullptr;
-  }
+  void disconnect() override;
+  [[nodiscard]] bool broken() const noexcept override { return session_ && session_->broken(); }
+  [[nodiscard]] int wait_fd() const noexcept override { return session_->wait_fd(); }
+  void clear_wakeup() noexcept override { session_->clear_wakeup(); }
 
-  // Stops a queue: what it has in flight is no longer answered, and stays in its record.
-  // Returns where its available ring continues.
-  std::uint16_t stop_queue(std::uint16_t index) noexcept;
-  // Waiting longer for the queue's answers is of use.
-  [[nodiscard]] bool draining(std::uint16_t index) const noexcept;
-
-  // One pass: completions to the guest, requests to the driver. True: something moved.
-  bool progress();
-  // Before sleeping. True: do not sleep, there is something to do.
-  [[nodiscard]] bool arm();
+  // One pass: completions to the guest, requests to the driver.
+  bool progress() override;
+  [[nodiscard]] bool arm() override;
 
  private:
   // An operation at the driver, by its cookie.
@@ -74,9 +72,9 @@ class BlkDevice {
   [[nodiscard]] bool submit_steps(std::uint16_t queue, BlkRequest& request);
   [[nodiscard]] bool submit_step(std::uint16_t queue, BlkRequest& request);
 
-  std::string name_;
+  Geometry geometry_;
   BlkRules rules_;
-  GuestMemory memory_;
+  bool known_ = false;  // the volume: there has been a session
   std::deque<BlkQueue> queues_;
   std::optional<frontend::BlockDevice> session_;
   std::vector<InFlight> in_flight_;

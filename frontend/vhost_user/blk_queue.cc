@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frontend/vhost_user/blk_queue.h"
 
-#include <spdlog/spdlog.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -33,33 +30,19 @@ Status BlkQueue::start(const GuestMemory& memory, const SplitQueue::Setup& setup
   waiting_.clear();
   front_ = kNone;
   unanswered_ = 0;
-  armed_ = true;
   unpublished_ = false;
-  state_ = State::Running;
-  // An earlier life may have died between giving requests back and saying so.
-  signal(call_);
+  begin();
   return Status::Ok;
 }
 
-void BlkQueue::set_call(Fd fd) noexcept {
-  call_ = std::move(fd);
-  if (running()) signal(call_);
-}
-
 std::uint16_t BlkQueue::stop() noexcept {
-  state_ = State::Stopped;
+  end();
   requests_.clear();
   recovered_.clear();
   waiting_.clear();
   front_ = kNone;
   unanswered_ = 0;
   return ring_.next_available();
-}
-
-void BlkQueue::break_down(std::string_view reason) noexcept {
-  spdlog::warn("a queue is stopped, its guest broke the virtio rules: {}", reason);
-  state_ = State::Broken;
-  signal(error_);
 }
 
 void BlkQueue::rebind(const GuestMemory& memory) noexcept {
@@ -72,7 +55,7 @@ Verdict BlkQueue::next_chain(const GuestMemory& memory) {
     recovered_.pop_front();
     return ring_.fetch(memory, head, scratch_);
   }
-  if (!enabled_) return Verdict::Empty;
+  if (!enabled()) return Verdict::Empty;
   const Verdict verdict = ring_.take(memory, scratch_);
   if (verdict == Verdict::Ready && !requests_[scratch_.head].active) record_.taken(scratch_.head);
   return verdict;
@@ -124,9 +107,9 @@ void BlkQueue::finish(const GuestMemory& memory, std::uint16_t head) {
 void BlkQueue::publish() noexcept {
   if (!unpublished_ || !running()) return;
   unpublished_ = false;
-  const bool interrupt = ring_.publish();
+  const bool wanted = ring_.publish();
   record_.given_back(ring_.used_index());
-  if (interrupt) signal(call_);
+  if (wanted) interrupt();
 }
 
 void BlkQueue::restart_all() {
@@ -143,7 +126,7 @@ void BlkQueue::restart_all() {
 }
 
 bool BlkQueue::arm() noexcept {
-  if (!running() || !enabled_) return false;
+  if (!running() || !enabled()) return false;
   armed_ = true;
   return ring_.arm() != Verdict::Empty;
 }
@@ -152,12 +135,6 @@ void BlkQueue::disarm() noexcept {
   if (!armed_ || !running()) return;
   armed_ = false;
   ring_.disarm();
-}
-
-void BlkQueue::signal(const Fd& fd) const noexcept {
-  // An eventfd of our own client's VMM: should that block us, the client has only muted itself.
-  const std::uint64_t one = 1;
-  if (fd) (void)!::write(fd.get(), &one, sizeof one);
 }
 
 }  // namespace cede::vhost_user

@@ -7,17 +7,16 @@
 
 #include <cstdint>
 #include <deque>
-#include <string_view>
 #include <vector>
 
 #include "frontend/vhost_user/blk_request.h"
 #include "frontend/vhost_user/inflight.h"
 #include "frontend/vhost_user/split_queue.h"
-#include "protocols/posix/fd.h"
+#include "frontend/vhost_user/vring.h"
 
 namespace cede::vhost_user {
 
-class BlkQueue {
+class BlkQueue : public Vring {
  public:
   // Starts at entry `next_available` of the available ring, after the requests that `record` still
   // marks; a record that `outlives` us decides by itself where the ring continues.
@@ -26,17 +25,8 @@ class BlkQueue {
                              std::uint16_t next_available, InflightQueue record, bool outlives);
   // Forgets every request; the record keeps them. Returns where the available ring continues.
   std::uint16_t stop() noexcept;
-  [[nodiscard]] bool running() const noexcept { return state_ == State::Running; }
-  [[nodiscard]] bool stopped() const noexcept { return state_ == State::Stopped; }
-  // The driver broke the rules: nothing more is taken or answered until the next start.
-  void break_down(std::string_view reason) noexcept;
   // The memory's regions changed.
   void rebind(const GuestMemory& memory) noexcept;
-
-  // Whether new requests are taken from the ring; those taken are carried out in any case.
-  void enable(bool on) noexcept { enabled_ = on; }
-  void set_call(Fd fd) noexcept;
-  void set_error(Fd fd) noexcept { error_ = std::move(fd); }
 
   // The request whose steps are to be submitted next, prepared; nullptr: none. The same one until
   // submitted().
@@ -60,8 +50,6 @@ class BlkQueue {
   void disarm() noexcept;
 
  private:
-  enum class State : std::uint8_t { Stopped, Running, Broken };
-
   struct Slot {
     BlkRequest request;
     std::uint64_t order = 0;
@@ -69,7 +57,6 @@ class BlkQueue {
   };
 
   [[nodiscard]] Verdict next_chain(const GuestMemory& memory);
-  void signal(const Fd& fd) const noexcept;
 
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
@@ -82,12 +69,7 @@ class BlkQueue {
   std::uint32_t unanswered_ = 0;
   std::uint64_t order_ = 0;
   Chain scratch_;
-  State state_ = State::Stopped;
-  bool enabled_ = false;
-  bool armed_ = true;  // the driver kicks at the next available entry
   bool unpublished_ = false;
-  Fd call_;
-  Fd error_;
 };
 
 }  // namespace cede::vhost_user

@@ -80,13 +80,29 @@ class Segments {
 };
 
 struct Chain {
-  std::uint16_t head = 0;
-  Segments readable;  // what the driver wrote for the device
-  Segments writable;  // where the device may write
+  // Descriptors of one chain, those of an indirect table included.
+  static constexpr std::uint32_t kMaxBuffers = 1024;
+
+  std::uint16_t head = 0;   // what the driver knows it by; packed: the buffer's id
+  std::uint16_t slots = 0;  // of the ring itself that it takes up
+  Segments readable;        // what the driver wrote for the device
+  Segments writable;        // where the device may write
 
   void clear() noexcept {
     readable.clear();
     writable.clear();
+    slots = 0;
+  }
+
+  // Adds what a descriptor names. False: not guest memory, or against the rules.
+  [[nodiscard]] bool add(const GuestMemory& memory, Segment buffer, bool device_writes) {
+    if (buffer.length == 0) return true;
+    if (readable.list().size() + writable.list().size() >= kMaxBuffers) return false;
+    if (!memory.covers(buffer.address, buffer.length)) return false;
+    // Section 2.7.4.2 (and 2.8.5): device-writable descriptors come after all readable ones.
+    if (!device_writes && writable.bytes() != 0) return false;
+    (device_writes ? writable : readable).add(buffer);
+    return readable.bytes() + writable.bytes() <= UINT32_MAX;
   }
 };
 

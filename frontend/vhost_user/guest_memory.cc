@@ -23,29 +23,26 @@ bool same(const MemoryRegion& a, const MemoryRegion& b) noexcept {
 }  // namespace
 
 Status GuestMemory::add(const MemoryRegion& region, const Fd& file) {
-  if (regions_.size() == kMaxRegions) return Status::Full;
   if (region.size == 0 || region.guest_address > kMax - region.size ||
       region.user_address > kMax - region.size) {
     return Status::Invalid;
   }
   for (const Region& other : regions_) {
+    if (same(other.where, region)) return Status::Ok;
     if (overlaps(region.guest_address, region.size, other.where.guest_address, other.where.size) ||
         overlaps(region.user_address, region.size, other.where.user_address, other.where.size)) {
       return Status::Invalid;
     }
   }
+  if (regions_.size() == kMaxRegions) return Status::Full;
   Result<MappedFile> mapped = MappedFile::map(file, region.mmap_offset, region.size);
   if (!mapped) return mapped.status();
   regions_.push_back({region, std::move(*mapped)});
   return Status::Ok;
 }
 
-Status GuestMemory::remove(const MemoryRegion& region) noexcept {
-  const auto found = std::find_if(regions_.begin(), regions_.end(),
-                                  [&](const Region& held) { return same(held.where, region); });
-  if (found == regions_.end()) return Status::Invalid;
-  regions_.erase(found);
-  return Status::Ok;
+void GuestMemory::remove(const MemoryRegion& region) noexcept {
+  std::erase_if(regions_, [&](const Region& held) { return same(held.where, region); });
 }
 
 std::byte* GuestMemory::user_range(std::uint64_t address, std::uint64_t length) const noexcept {

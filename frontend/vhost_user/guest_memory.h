@@ -27,10 +27,10 @@ class GuestMemory {
   static constexpr std::size_t kMaxRegions = 64;
 
   // Maps a region. Invalid: empty, wraps, overlaps another, or lies past the end of the file.
-  // Full: kMaxRegions. IoError: the kernel refuses the mapping.
+  // Full: kMaxRegions. IoError: the kernel refuses the mapping. QEMU 7.2 adds, and removes, each
+  // region once for every queue pair: only the first time counts.
   [[nodiscard]] Status add(const MemoryRegion& region, const Fd& file);
-  // Invalid: there is no such region.
-  [[nodiscard]] Status remove(const MemoryRegion& region) noexcept;
+  void remove(const MemoryRegion& region) noexcept;
   void clear() noexcept { regions_.clear(); }
   [[nodiscard]] std::size_t size() const noexcept { return regions_.size(); }
 

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "frontend/vhost_user/split_queue.h"
+#include "frontend/vhost_user/virtio_ring.h"
 
 namespace cede::vhost_user {
 
@@ -111,7 +111,7 @@ void InflightQueue::given_back(std::uint16_t used) noexcept {
 
 Result<InflightRegion> InflightRegion::create(std::uint16_t queues, std::uint16_t queue_size,
                                               Fd& file) {
-  if (queues == 0 || queue_size == 0 || queue_size > SplitQueue::kMaxSize) return Status::Invalid;
+  if (queues == 0 || queue_size == 0 || queue_size > kMaxQueueSize) return Status::Invalid;
   const InflightDescription description{stride(queue_size) * queues, 0, queues, queue_size, 0};
   Fd made(::memfd_create("vhost-inflight", MFD_CLOEXEC));
   if (!made || ::ftruncate(made.get(), static_cast<off_t>(description.mmap_size)) != 0) {
@@ -125,7 +125,7 @@ Result<InflightRegion> InflightRegion::create(std::uint16_t queues, std::uint16_
 Result<InflightRegion> InflightRegion::adopt(const InflightDescription& description, const Fd& file,
                                              std::uint16_t max_queues) {
   const bool sane = description.queues != 0 && description.queues <= max_queues &&
-                    description.queue_size != 0 && description.queue_size <= SplitQueue::kMaxSize &&
+                    description.queue_size != 0 && description.queue_size <= kMaxQueueSize &&
                     description.mmap_size >= stride(description.queue_size) * description.queues &&
                     description.mmap_offset % kAlignment == 0;
   if (!sane) return Status::Invalid;

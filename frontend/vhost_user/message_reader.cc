@@ -21,9 +21,12 @@ Shape shape_of(Request request) noexcept {
     case Request::GetProtocolFeatures:
     case Request::GetQueueNum:
     case Request::GetMaxMemSlots:
+    case Request::GetStatus:
       return {0, 0, 0};
     case Request::SetFeatures:
     case Request::SetProtocolFeatures:
+    case Request::SetMtu:
+    case Request::SetStatus:
       return {8, 8, 0};
     case Request::SetVringKick:
     case Request::SetVringCall:

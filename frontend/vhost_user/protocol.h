@@ -27,6 +27,7 @@ enum class Request : std::uint32_t {
   SetProtocolFeatures = 16,
   GetQueueNum = 17,
   SetVringEnable = 18,
+  SetMtu = 20,
   GetConfig = 24,
   SetConfig = 25,
   GetInflightFd = 31,
@@ -34,6 +35,8 @@ enum class Request : std::uint32_t {
   GetMaxMemSlots = 36,
   AddMemReg = 37,
   RemMemReg = 38,
+  SetStatus = 39,
+  GetStatus = 40,
 };
 
 struct Header {
@@ -54,9 +57,11 @@ inline constexpr unsigned kFeatureProtocolFeatures = 30;
 namespace protocol_feature {
 inline constexpr unsigned kMultiQueue = 0;
 inline constexpr unsigned kReplyAck = 3;
+inline constexpr unsigned kMtu = 4;
 inline constexpr unsigned kConfig = 9;
 inline constexpr unsigned kInflightShmfd = 12;
 inline constexpr unsigned kConfigureMemSlots = 15;
+inline constexpr unsigned kStatus = 16;
 }  // namespace protocol_feature
 
 [[nodiscard]] constexpr std::uint64_t bit(unsigned number) noexcept {

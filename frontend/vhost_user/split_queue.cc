@@ -49,7 +49,7 @@ Status SplitQueue::rebind(const GuestMemory& memory) noexcept {
              : Status::Invalid;
 }
 
-Verdict SplitQueue::look() noexcept {
+Verdict SplitQueue::peek() noexcept {
   if (next_ != known_) return Verdict::Ready;
   const std::uint16_t index = word(available_ + kIndex).load(std::memory_order_acquire);
   if (static_cast<std::uint16_t>(index - next_) > setup_.size) return Verdict::Broken;
@@ -58,7 +58,7 @@ Verdict SplitQueue::look() noexcept {
 }
 
 Verdict SplitQueue::take(const GuestMemory& memory, Chain& chain) {
-  if (const Verdict verdict = look(); verdict != Verdict::Ready) return verdict;
+  if (const Verdict verdict = peek(); verdict != Verdict::Ready) return verdict;
   const std::size_t entry = next_ & (setup_.size - 1);
   const std::uint16_t head =
       word(available_ + kEntries + kAvailableEntry * entry).load(std::memory_order_relaxed);
@@ -75,10 +75,14 @@ Verdict SplitQueue::fetch(const GuestMemory& memory, std::uint16_t head, Chain& 
     if (index >= setup_.size) return Verdict::Broken;
     const Descriptor descriptor =
         SharedSlot<Descriptor>(descriptors_ + index * sizeof(Descriptor)).copy_in();
+    ++chain.slots;
     if ((descriptor.flags & Descriptor::kIndirect) != 0) {
       return add_indirect(memory, descriptor, chain) ? Verdict::Ready : Verdict::Broken;
     }
-    if (!add_descriptor(memory, descriptor, chain)) return Verdict::Broken;
+    if (!chain.add(memory, {descriptor.address, descriptor.length},
+                   (descriptor.flags & Descriptor::kWrite) != 0)) {
+      return Verdict::Broken;
+    }
     if ((descriptor.flags & Descriptor::kNext) == 0) return Verdict::Ready;
     index = descriptor.next;
   }
@@ -89,7 +93,7 @@ bool SplitQueue::add_indirect(const GuestMemory& memory, const Descriptor& descr
                               Chain& chain) {
   const std::uint32_t entries = descriptor.length / sizeof(Descriptor);
   if (!setup_.indirect || (descriptor.flags & Descriptor::kNext) != 0 ||
-      descriptor.length % sizeof(Descriptor) != 0 || entries == 0 || entries > kMaxChain) {
+      descriptor.length % sizeof(Descriptor) != 0 || entries == 0 || entries > Chain::kMaxBuffers) {
     return false;
   }
   table_.resize(entries);
@@ -99,24 +103,14 @@ bool SplitQueue::add_indirect(const GuestMemory& memory, const Descriptor& descr
     if (index >= entries) return false;
     const Descriptor& inner = table_[index];
     if ((inner.flags & Descriptor::kIndirect) != 0) return false;
-    if (!add_descriptor(memory, inner, chain)) return false;
+    if (!chain.add(memory, {inner.address, inner.length},
+                   (inner.flags & Descriptor::kWrite) != 0)) {
+      return false;
+    }
     if ((inner.flags & Descriptor::kNext) == 0) return true;
     index = inner.next;
   }
   return false;
-}
-
-bool SplitQueue::add_descriptor(const GuestMemory& memory, const Descriptor& descriptor,
-                                Chain& chain) {
-  if (descriptor.length == 0) return true;
-  if (chain.readable.list().size() + chain.writable.list().size() >= kMaxChain) return false;
-  if (!memory.covers(descriptor.address, descriptor.length)) return false;
-  const bool writable = (descriptor.flags & Descriptor::kWrite) != 0;
-  // Section 2.7.4.2: device-writable descriptors come after all device-readable ones.
-  if (!writable && chain.writable.bytes() != 0) return false;
-  Segments& run = writable ? chain.writable : chain.readable;
-  run.add({descriptor.address, descriptor.length});
-  return chain.readable.bytes() + chain.writable.bytes() <= UINT32_MAX;
 }
 
 void SplitQueue::put(std::uint16_t head, std::uint32_t written) noexcept {
@@ -143,14 +137,14 @@ bool SplitQueue::publish() noexcept {
 }
 
 Verdict SplitQueue::arm() noexcept {
-  if (const Verdict verdict = look(); verdict != Verdict::Empty) return verdict;
+  if (const Verdict verdict = peek(); verdict != Verdict::Empty) return verdict;
   if (setup_.event_index) {
     word(used_ring_ + used_event(setup_.size)).store(next_, std::memory_order_relaxed);
   } else {
     word(used_ring_ + kFlags).store(0, std::memory_order_relaxed);
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return look();
+  return peek();
 }
 
 void SplitQueue::disarm() noexcept {

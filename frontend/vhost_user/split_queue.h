@@ -5,7 +5,7 @@
 // fetched once and judged as copied. A queue whose driver breaks the rules is Broken: its owner
 // stops it; other queues do not notice.
 //
-// A packed queue (section 2.8) can stand beside this class with the same operations.
+// PackedQueue has the same operations; Virtqueue is either of them.
 #pragma once
 
 #include <cstddef>
@@ -22,18 +22,9 @@ namespace cede::vhost_user {
 
 class SplitQueue {
  public:
-  static constexpr std::uint32_t kMaxSize = 1024;
-  // Descriptors of one chain, those of an indirect table included.
-  static constexpr std::uint32_t kMaxChain = 1024;
+  using Setup = QueueSetup;
 
-  struct Setup {
-    std::uint32_t size = 0;         // a power of two, at most kMaxSize
-    std::uint64_t descriptors = 0;  // the front-end's user addresses
-    std::uint64_t available = 0;
-    std::uint64_t used = 0;
-    bool event_index = false;
-    bool indirect = false;
-  };
+  static constexpr std::uint32_t kMaxSize = kMaxQueueSize;
 
   // Invalid: a size or an address that cannot be. The used index continues from the queue's memory.
   [[nodiscard]] Status start(const GuestMemory& memory, const Setup& setup) noexcept;
@@ -51,6 +42,9 @@ class SplitQueue {
   // Reads the chain at `head` again, as it stands now. Ready or Broken.
   [[nodiscard]] Verdict fetch(const GuestMemory& memory, std::uint16_t head, Chain& chain);
 
+  // Is there a chain to take?
+  [[nodiscard]] Verdict peek() noexcept;
+
   // Gives a chain back with `written` bytes in it. Invisible until publish().
   void put(std::uint16_t head, std::uint32_t written) noexcept;
   // True: the driver wants an interrupt for it.
@@ -62,9 +56,6 @@ class SplitQueue {
   void disarm() noexcept;
 
  private:
-  [[nodiscard]] Verdict look() noexcept;
-  [[nodiscard]] bool add_descriptor(const GuestMemory& memory, const Descriptor& descriptor,
-                                    Chain& chain);
   [[nodiscard]] bool add_indirect(const GuestMemory& memory, const Descriptor& descriptor,
                                   Chain& chain);
 

@@ -26,15 +26,18 @@ namespace cede::test {
   return info;
 }
 
-[[nodiscard]] inline DeviceInfo to_device_info(const block::Info& info) {
+template <class Info>
+[[nodiscard]] DeviceInfo to_device_info(const Info& info) {
+  static_assert(sizeof info <= DeviceInfo::kBytes);
   DeviceInfo device;
   std::memcpy(device.bytes, &info, sizeof info);
   return device;
 }
 
 // Takes the client's descriptors out of `parts`. The rings have to be formatted before the first
-// operation, by a backend or a test.
-[[nodiscard]] inline frontend::Session open_client(SessionParts& parts, const block::Info& info) {
+// operation, by a backend or a test. `info`: of the device's class.
+template <class Info>
+[[nodiscard]] frontend::Session open_client(SessionParts& parts, const Info& info) {
   Result<Mapping> mapping = Mapping::map(parts.client.region.get(), parts.geometry.bytes());
   if (!mapping) throw std::runtime_error("cannot map the test session");
   return {.handle = {1, 1},

@@ -115,13 +115,17 @@ class PlayedBroker {
 
   // Hears the Connect and answers with fresh session parts. Give the driver's half to a backend,
   // which formats the rings, then complete().
-  [[nodiscard]] SessionParts accept_connect() {
+  [[nodiscard]] SessionParts accept_connect() { return make_session_parts(hear_connect()); }
+  // The same for parts that the test has: returns the geometry that is asked for.
+  [[nodiscard]] Geometry hear_connect() {
     const Message connect = hear(MessageType::Connect);
     session_ = {connect.subject.index, ++generation_};
     reply(connect);
-    return make_session_parts(connect.geometry);
+    return connect.geometry;
   }
-  void complete(SessionParts& parts, const block::Info& info) {
+  // `info`: of the device's class.
+  template <class Info>
+  void complete(SessionParts& parts, const Info& info) {
     Message offer = event(MessageType::Offer, session_);
     offer.geometry = parts.geometry;
     const int fds[] = {parts.client.region.get(), parts.client.kick.get(), parts.client.call.get()};

@@ -2,14 +2,19 @@
 // The parts that need no guest: the idle policy, the option's text, requests on paper.
 #include <gtest/gtest.h>
 
+#include "frontend/device_option.h"
+#include "frontend/idle_policy.h"
 #include "frontend/vhost_user/blk_request.h"
-#include "frontend/vhost_user/device_option.h"
-#include "frontend/vhost_user/idle_policy.h"
+#include "protocols/net.h"
 #include "tests/unit/vhost_user/memory_file.h"
 
 namespace cede::vhost_user {
 namespace {
 
+using frontend::DeviceOption;
+using frontend::IdlePolicy;
+using frontend::OptionError;
+using frontend::parse_device_option;
 using std::chrono::microseconds;
 using std::chrono::seconds;
 
@@ -26,6 +31,20 @@ TEST(IdlePolicy, PollsLongerWhileSleepsAreShortAndNotAtAllWhenIdle) {
   EXPECT_EQ(policy.polling_time(), microseconds(0));
 }
 
+TEST(IdlePolicy, LeavesAProcessorThatOthersWantForAWhile) {
+  IdlePolicy policy;
+  for (int i = 0; i < 5; ++i) policy.slept(microseconds(45));
+  policy.yielded(microseconds(1));
+  EXPECT_EQ(policy.polling_time(), microseconds(50)) << "nobody wanted it";
+  policy.yielded(microseconds(3000));
+  int sleeps = 0;
+  for (; policy.polling_time() == microseconds(0) && sleeps < 10'000; ++sleeps) {
+    policy.slept(microseconds(45));
+  }
+  EXPECT_GT(sleeps, 100);
+  EXPECT_LT(sleeps, 10'000) << "it is tried again";
+}
+
 TEST(DeviceOption, TakesEveryKey) {
   const DeviceOption option =
       parse_device_option("name=vda,socket=/run/x,queues=4,slots=256,pages=8192");
@@ -33,6 +52,27 @@ TEST(DeviceOption, TakesEveryKey) {
   EXPECT_EQ(option.socket, "/run/x");
   EXPECT_EQ(option.geometry(),
             (Geometry{.pages = 8192, .rings = 4, .slot_bytes = 32, .slots = 256}));
+}
+
+TEST(DeviceOption, TakesPortsForAVmmAndForATap) {
+  const DeviceOption net = parse_device_option("class=net,name=eth0,socket=/run/x,queues=2");
+  EXPECT_EQ(net.device_class, DeviceOption::Class::Net);
+  EXPECT_EQ(net.geometry(), net::port_geometry(2, net::kSlots));
+  const DeviceOption tap = parse_device_option("name=eth0,tap=7+9,slots=256,class=tap");
+  EXPECT_EQ(tap.device_class, DeviceOption::Class::Tap);
+  EXPECT_EQ(tap.taps, (std::vector<int>{7, 9}));
+  EXPECT_EQ(tap.geometry(), net::port_geometry(2, 256));
+}
+
+TEST(DeviceOption, SaysWhatIsWrongWithAPort) {
+  for (const char* text :
+       {"class=net", "class=nett,name=a,socket=/x", "class=net,name=a,tap=3",
+        "class=net,name=a,socket=/x,queues=8", "class=net,name=a,socket=/x,slots=16",
+        "class=net,name=a,socket=/x,pages=4096", "class=tap,name=a,socket=/x",
+        "class=tap,name=a,tap=", "class=tap,name=a,tap=x", "class=tap,name=a,tap=1+",
+        "class=tap,name=a,tap=1+2+3+4+5+6+7+8", "class=tap,name=a,tap=3,queues=1"}) {
+    EXPECT_THROW((void)parse_device_option(text), OptionError) << text;
+  }
 }
 
 TEST(DeviceOption, SaysWhatIsWrong) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "frontend/vhost_user/sandbox.h"
+#include "frontend/sandbox.h"
 
+#include <linux/if_tun.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 
+#include <span>
 #include <vector>
 
 #include "protocols/posix/lockdown.h"
 
-namespace cede::vhost_user {
+namespace cede::frontend {
 
 namespace {
 
@@ -54,6 +57,12 @@ constexpr int kAuditCalls[] = {
     SCMP_SYS(mprotect),  SCMP_SYS(remap_file_pages),
 };
 
+constexpr int kTapCalls[] = {SCMP_SYS(readv), SCMP_SYS(writev)};
+constexpr lockdown::CallWithArgument kTapControls[] = {
+    {.call = SCMP_SYS(ioctl), .argument = 1, .value = TUNSETCARRIER},
+    {.call = SCMP_SYS(ioctl), .argument = 1, .value = TUNSETOFFLOAD},
+};
+
 }  // namespace
 
 void enter_sandbox(const SandboxOptions& options) {
@@ -65,7 +74,9 @@ void enter_sandbox(const SandboxOptions& options) {
   lockdown::forbid_gains();
   std::vector<int> calls(std::begin(kSystemCalls), std::end(kSystemCalls));
   if (options.audit) calls.insert(calls.end(), std::begin(kAuditCalls), std::end(kAuditCalls));
-  lockdown::allow_only(calls);
+  if (options.taps) calls.insert(calls.end(), std::begin(kTapCalls), std::end(kTapCalls));
+  lockdown::allow_only(calls, options.taps ? std::span(kTapControls)
+                                           : std::span<const lockdown::CallWithArgument>());
 }
 
-}  // namespace cede::vhost_user
+}  // namespace cede::frontend

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "frontend/vhost_user/blk_endpoint.h"
+#include "frontend/vhost_user/endpoint.h"
 
 #include <spdlog/spdlog.h>
 
 #include <cstring>
 #include <utility>
 
-#include "frontend/vhost_user/blk_config.h"
 #include "protocols/posix/channel.h"
 
 namespace cede::vhost_user {
 
 namespace {
 
-constexpr std::uint64_t kProtocolFeatures =
-    bit(protocol_feature::kMultiQueue) | bit(protocol_feature::kReplyAck) |
-    bit(protocol_feature::kConfig) | bit(protocol_feature::kInflightShmfd) |
-    bit(protocol_feature::kConfigureMemSlots);
+// That every device has.
+constexpr std::uint64_t kProtocolFeatures = bit(protocol_feature::kMultiQueue) |
+                                            bit(protocol_feature::kReplyAck) |
+                                            bit(protocol_feature::kConfigureMemSlots);
 
 // A front-end that never stops talking must not keep the queues waiting.
 constexpr int kMessagesAtATime = 32;
@@ -30,6 +29,7 @@ bool has_own_reply(Request request) noexcept {
     case Request::GetVringBase:
     case Request::GetConfig:
     case Request::GetInflightFd:
+    case Request::GetStatus:
       return true;
     default:
       return false;
@@ -38,21 +38,22 @@ bool has_own_reply(Request request) noexcept {
 
 }  // namespace
 
-BlkEndpoint::BlkEndpoint(BlkDevice& device, frontend::EventLoop& loop, Fd socket)
+Endpoint::Endpoint(VirtioDevice& device, frontend::EventLoop& loop, Fd socket)
     : device_(device), loop_(loop), socket_(std::move(socket)), vrings_(device.queues()) {
-  Fd file;
-  Result<InflightRegion> record =
-      InflightRegion::create(device.queues(), SplitQueue::kMaxSize, file);
-  if (record) {
-    record_ = std::move(*record);
-    listen();
-  } else {
+  if ((device_.protocol_features() & bit(protocol_feature::kInflightShmfd)) != 0) {
+    Fd file;
+    Result<InflightRegion> record = InflightRegion::create(device.queues(), kMaxQueueSize, file);
+    closed_ = !record;
+    if (record) record_ = std::move(*record);
+  }
+  if (closed_) {
     spdlog::error("{}: no memory for the in-flight record", device_.name());
-    closed_ = true;
+  } else {
+    listen();
   }
 }
 
-BlkEndpoint::~BlkEndpoint() {
+Endpoint::~Endpoint() {
   for (std::uint16_t i = 0; i < device_.queues(); ++i) {
     stop_vring(i);
     device_.queue(i).set_call({});
@@ -61,14 +62,14 @@ BlkEndpoint::~BlkEndpoint() {
   device_.memory().clear();
 }
 
-void BlkEndpoint::listen() {
+void Endpoint::listen() {
   auto watch =
       loop_.watch(socket_.get(), frontend::EventLoop::Trigger::Level, [this] { read_messages(); });
   closed_ = !watch;
   if (watch) readable_ = std::move(*watch);
 }
 
-void BlkEndpoint::read_messages() {
+void Endpoint::read_messages() {
   for (int i = 0; i < kMessagesAtATime && !stopping_ && !closed_; ++i) {
     Status status = reader_.read(socket_.get(), message_);
     if (status == Status::Busy) return;
@@ -82,17 +83,17 @@ void BlkEndpoint::read_messages() {
   }
 }
 
-Status BlkEndpoint::handle(Message& message) {
+Status Endpoint::handle(Message& message) {
   const Request request = message.header.request;
   spdlog::debug("{}: request {}", device_.name(), static_cast<std::uint32_t>(request));
   Status status = Status::Ok;
   switch (request) {
     case Request::GetFeatures:
-      return reply(request, blk_features(device_.rules(), device_.queues()));
+      return reply(request, device_.features());
     case Request::GetProtocolFeatures:
-      return reply(request, kProtocolFeatures);
+      return reply(request, kProtocolFeatures | device_.protocol_features());
     case Request::GetQueueNum:
-      return reply(request, std::uint64_t{device_.queues()});
+      return reply(request, std::uint64_t{device_.queue_limit()});
     case Request::GetMaxMemSlots:
       return reply(request, std::uint64_t{GuestMemory::kMaxRegions});
     case Request::GetVringBase:
@@ -101,11 +102,14 @@ Status BlkEndpoint::handle(Message& message) {
       return send_config(message);
     case Request::GetInflightFd:
       return make_inflight(message);
+    case Request::GetStatus:
+      return reply(request, std::uint64_t{status_});
     case Request::SetFeatures:
       status = set_features(message.as<std::uint64_t>());
       break;
     case Request::SetProtocolFeatures:
-      protocol_features_ = message.as<std::uint64_t>() & kProtocolFeatures;
+      protocol_features_ =
+          message.as<std::uint64_t>() & (kProtocolFeatures | device_.protocol_features());
       break;
     case Request::SetOwner:
     case Request::ResetOwner:
@@ -133,6 +137,12 @@ Status BlkEndpoint::handle(Message& message) {
     case Request::SetInflightFd:
       status = take_inflight(message);
       break;
+    case Request::SetStatus:
+      status = set_status(message.as<std::uint64_t>());
+      break;
+    case Request::SetMtu:
+      status = device_.set_mtu(message.as<std::uint64_t>());
+      break;
     default:
       status = Status::NotSupported;
   }
@@ -140,25 +150,34 @@ Status BlkEndpoint::handle(Message& message) {
     spdlog::warn("{}: the front-end's request {} is refused: {}", device_.name(),
                  static_cast<std::uint32_t>(request), to_string(status));
   }
-  const bool acknowledged = (protocol_features_ & bit(protocol_feature::kReplyAck)) != 0;
-  if (acknowledged && message.needs_reply() && !has_own_reply(request)) {
+  if (agreed(protocol_feature::kReplyAck) && message.needs_reply() && !has_own_reply(request)) {
     return reply(request, std::uint64_t{status == Status::Ok ? 0U : 1U});
   }
   return Status::Ok;
 }
 
-Status BlkEndpoint::set_features(std::uint64_t features) {
-  if ((features & ~blk_features(device_.rules(), device_.queues())) != 0) return Status::Invalid;
+Status Endpoint::set_features(std::uint64_t features) {
+  if ((features & ~device_.features()) != 0) return Status::Invalid;
   features_ = features;
-  device_.set_write_through((features & bit(VIRTIO_BLK_F_FLUSH)) == 0);
+  device_.accept(features);
   // Without the protocol features there is no SET_VRING_ENABLE ("Starting and stopping rings").
   if ((features & bit(kFeatureProtocolFeatures)) == 0) {
-    for (Vring& vring : vrings_) vring.enabled = true;
+    for (Ring& vring : vrings_) vring.enabled = true;
   }
   return Status::Ok;
 }
 
-Status BlkEndpoint::set_memory_table(Message& message) {
+Status Endpoint::set_status(std::uint64_t status) noexcept {
+  if (status > UINT8_MAX) return Status::Invalid;
+  status_ = static_cast<std::uint8_t>(status);
+  // A reset; front-ends stop each queue before they say so.
+  if (status == 0) {
+    for (std::uint16_t i = 0; i < device_.queues(); ++i) stop_vring(i);
+  }
+  return Status::Ok;
+}
+
+Status Endpoint::set_memory_table(Message& message) {
   const auto header = message.as<MemoryTableHeader>();
   if (header.regions > kMaxTableRegions || header.regions != message.fd_count ||
       message.header.size < sizeof header + header.regions * sizeof(MemoryRegion)) {
@@ -175,11 +194,12 @@ Status BlkEndpoint::set_memory_table(Message& message) {
   return status;
 }
 
-Status BlkEndpoint::change_memory(Message& message) {
+Status Endpoint::change_memory(Message& message) {
   const MemoryRegion region = message.as<SingleRegion>().region;
   Status status = Status::Invalid;
   if (message.header.request == Request::RemMemReg) {
-    status = device_.memory().remove(region);
+    device_.memory().remove(region);
+    status = Status::Ok;
   } else if (message.fd_count == 1) {
     status = device_.memory().add(region, message.fds[0]);
   }
@@ -187,10 +207,10 @@ Status BlkEndpoint::change_memory(Message& message) {
   return status;
 }
 
-Status BlkEndpoint::set_vring(const Message& message) {
+Status Endpoint::set_vring(const Message& message) {
   const auto state = message.as<VringState>();
   if (state.index >= vrings_.size()) return Status::Invalid;
-  Vring& vring = vrings_[state.index];
+  Ring& vring = vrings_[state.index];
   if (message.header.request == Request::SetVringEnable) {
     vring.enabled = state.number != 0;
     device_.queue(static_cast<std::uint16_t>(state.index)).enable(vring.enabled);
@@ -199,22 +219,22 @@ Status BlkEndpoint::set_vring(const Message& message) {
   if (message.header.request == Request::SetVringNum) {
     vring.setup.size = state.number;
   } else {
-    if (state.number > UINT16_MAX) return Status::Invalid;
-    vring.base = static_cast<std::uint16_t>(state.number);
+    if (state.number > UINT16_MAX && (features_ & bit(kFeaturePacked)) == 0) return Status::Invalid;
+    vring.base = state.number;
   }
   return Status::Ok;
 }
 
-Status BlkEndpoint::set_vring_address(const VringAddress& address) {
+Status Endpoint::set_vring_address(const VringAddress& address) {
   if (address.index >= vrings_.size()) return Status::Invalid;
-  SplitQueue::Setup& setup = vrings_[address.index].setup;
+  QueueSetup& setup = vrings_[address.index].setup;
   setup.descriptors = address.descriptors;
   setup.available = address.available;
   setup.used = address.used;
   return Status::Ok;
 }
 
-Status BlkEndpoint::set_vring_fd(Message& message) {
+Status Endpoint::set_vring_fd(Message& message) {
   const auto value = message.as<VringFd>().value;
   const auto index = static_cast<std::uint16_t>(value & VringFd::kIndexMask);
   const bool with_fd = (value & VringFd::kNoFd) == 0;
@@ -233,20 +253,20 @@ Status BlkEndpoint::set_vring_fd(Message& message) {
   }
 }
 
-Status BlkEndpoint::start(std::uint16_t index, Fd kick) {
+Status Endpoint::start(std::uint16_t index, Fd kick) {
   // The VMM holds the same eventfd: reading it could block us, so its edges are enough.
   auto watch = loop_.watch(kick.get(), frontend::EventLoop::Trigger::Edge, [] {});
   if (!watch) return watch.status();
-  Vring& vring = vrings_[index];
-  BlkQueue& queue = device_.queue(index);
-  if (!queue.running()) {
+  Ring& vring = vrings_[index];
+  if (!device_.queue(index).running()) {
     stop_vring(index);
     vring.setup.event_index = (features_ & bit(kFeatureEventIndex)) != 0;
     vring.setup.indirect = (features_ & bit(kFeatureIndirect)) != 0;
-    const Status status = queue.start(device_.memory(), vring.setup, vring.base,
-                                      record_.queue(index), record_outlives_);
+    vring.setup.packed = (features_ & bit(kFeaturePacked)) != 0;
+    const Status status =
+        device_.start_queue(index, vring.setup, vring.base, record_.queue(index), record_outlives_);
     if (status != Status::Ok) return status;
-    queue.enable(vring.enabled);
+    device_.queue(index).enable(vring.enabled);
     drain_in_vain_ = false;
   }
   vring.kicked = std::move(*watch);
@@ -254,7 +274,7 @@ Status BlkEndpoint::start(std::uint16_t index, Fd kick) {
   return Status::Ok;
 }
 
-Status BlkEndpoint::stop(const Message& message) {
+Status Endpoint::stop(const Message& message) {
   const auto state = message.as<VringState>();
   if (state.index >= vrings_.size()) return Status::Broken;
   const auto index = static_cast<std::uint16_t>(state.index);
@@ -265,15 +285,15 @@ Status BlkEndpoint::stop(const Message& message) {
   return Status::Ok;
 }
 
-void BlkEndpoint::tick(TimePoint now) {
+void Endpoint::tick(TimePoint now) {
   if (!stopping_) return;
   const std::uint16_t index = stopping_->queue;
   const bool drained = !device_.draining(index);
   if (!drained && now < stopping_->until) return;
   drain_in_vain_ = !drained;
   if (!drained) {
-    spdlog::warn("{}: queue {} is stopped with {} requests unanswered by the driver",
-                 device_.name(), index, device_.queue(index).unanswered());
+    spdlog::warn("{}: queue {} is stopped with requests that the driver has not answered",
+                 device_.name(), index);
   }
   stopping_.reset();
   if (reply_stopped(index) == Status::Ok) {
@@ -283,37 +303,37 @@ void BlkEndpoint::tick(TimePoint now) {
   }
 }
 
-std::optional<BlkEndpoint::TimePoint> BlkEndpoint::deadline() const noexcept {
+std::optional<Endpoint::TimePoint> Endpoint::deadline() const noexcept {
   if (!stopping_) return std::nullopt;
   return stopping_->until;
 }
 
-void BlkEndpoint::stop_vring(std::uint16_t index) noexcept {
-  Vring& vring = vrings_[index];
+void Endpoint::stop_vring(std::uint16_t index) noexcept {
+  Ring& vring = vrings_[index];
   vring.kicked.reset();
   vring.kick.reset();
   if (device_.queue(index).stopped()) return;
   vring.base = device_.stop_queue(index);
 }
 
-Status BlkEndpoint::reply_stopped(std::uint16_t index) {
+Status Endpoint::reply_stopped(std::uint16_t index) {
   stop_vring(index);
   return reply(Request::GetVringBase, VringState{index, vrings_[index].base});
 }
 
-Status BlkEndpoint::send_config(const Message& message) {
+Status Endpoint::send_config(const Message& message) {
   const auto wanted = message.as<ConfigHeader>();
   if (wanted.offset > kMaxConfigBytes || wanted.size > kMaxConfigBytes - wanted.offset) {
     return reply_bytes(Request::GetConfig, {});  // "zero length: an error"
   }
-  const auto space = blk_config(device_.rules(), device_.queues());
+  const VirtioDevice::ConfigSpace space = device_.config();
   std::array<std::byte, sizeof wanted + kMaxConfigBytes> payload;
   std::memcpy(payload.data(), &wanted, sizeof wanted);
   std::memcpy(payload.data() + sizeof wanted, space.data() + wanted.offset, wanted.size);
   return reply_bytes(Request::GetConfig, std::span(payload).first(sizeof wanted + wanted.size));
 }
 
-Status BlkEndpoint::make_inflight(const Message& message) {
+Status Endpoint::make_inflight(const Message& message) {
   const auto wanted = message.as<InflightDescription>();
   InflightDescription made{};
   Fd file;
@@ -326,7 +346,7 @@ Status BlkEndpoint::make_inflight(const Message& message) {
                      std::as_bytes(std::span(&made, 1)).first(message.header.size), file.get());
 }
 
-Status BlkEndpoint::take_inflight(Message& message) {
+Status Endpoint::take_inflight(Message& message) {
   if (message.fd_count != 1) return Status::Invalid;
   for (std::uint16_t i = 0; i < device_.queues(); ++i) {
     if (device_.queue(i).running()) return Status::WrongState;
@@ -340,11 +360,11 @@ Status BlkEndpoint::take_inflight(Message& message) {
 }
 
 template <class T>
-Status BlkEndpoint::reply(Request request, const T& payload) {
+Status Endpoint::reply(Request request, const T& payload) {
   return reply_bytes(request, std::as_bytes(std::span(&payload, 1)));
 }
 
-Status BlkEndpoint::reply_bytes(Request request, std::span<const std::byte> payload, int fd) {
+Status Endpoint::reply_bytes(Request request, std::span<const std::byte> payload, int fd) {
   const Header header{request, Header::kVersion | Header::kReply,
                       static_cast<std::uint32_t>(payload.size())};
   std::array<std::byte, sizeof header + kMaxPayload> packet;

@@ -6,16 +6,17 @@
 
 #include <optional>
 
-namespace cede::vhost_user {
+namespace cede::frontend {
 
 struct SandboxOptions {
   std::optional<uid_t> uid;  // both or none
   std::optional<gid_t> gid;
   bool audit = false;  // the revocation audit makes the very calls that it expects to be refused
+  bool taps = false;   // a TAP's frames, carrier and offloads
 };
 
 // To be called once, when every socket is bound. Throws std::system_error where a promise cannot be
 // kept.
 void enter_sandbox(const SandboxOptions& options);
 
-}  // namespace cede::vhost_user
+}  // namespace cede::frontend

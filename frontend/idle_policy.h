@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace cede::vhost_user {
+namespace cede::frontend {
 
 class IdlePolicy {
  public:
@@ -21,9 +21,19 @@ class IdlePolicy {
   // How long to poll after the last thing that moved.
   [[nodiscard]] Duration polling_time() const noexcept { return polling_; }
 
+  // While polling, the processor was offered to others, and they had it for `took`. Where others
+  // want it, polling costs a turn in the queue at each offer; who sleeps is woken ahead of it.
+  void yielded(Duration took) noexcept {
+    if (took <= longest_) return;
+    polling_ = Duration::zero();
+    barred_ = kBarred;
+  }
+
   // A sleep ended, `slept` after the last thing had moved.
   void slept(Duration slept) noexcept {
-    if (slept > longest_) {
+    if (barred_ != 0) {
+      --barred_;
+    } else if (slept > longest_) {
       polling_ = Duration::zero();
     } else if (slept > polling_) {
       polling_ = std::min(longest_, std::max(kStep, 2 * polling_));
@@ -32,9 +42,11 @@ class IdlePolicy {
 
  private:
   static constexpr Duration kStep = std::chrono::microseconds(10);
+  static constexpr unsigned kBarred = 1000;  // sleeps until polling is tried again
 
   Duration longest_;
   Duration polling_{};
+  unsigned barred_ = 0;
 };
 
-}  // namespace cede::vhost_user
+}  // namespace cede::frontend

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One front-end's connection to a virtio-blk device: the vhost-user messages of its life.
+// One front-end's connection to a virtio device: the vhost-user messages of its life.
 //
 // Source: vhost-user.rst; the order in which QEMU says them is traced in
 // tests/unit/vhost_user/qemu_test.cc. Every message is answered in bounded time whatever the driver
@@ -16,24 +16,24 @@
 #include <vector>
 
 #include "frontend/event_loop.h"
-#include "frontend/vhost_user/blk_device.h"
 #include "frontend/vhost_user/inflight.h"
 #include "frontend/vhost_user/message_reader.h"
+#include "frontend/vhost_user/virtio_device.h"
 
 namespace cede::vhost_user {
 
-class BlkEndpoint {
+class Endpoint {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   static constexpr auto kDrainTime = std::chrono::seconds(1);
 
   // `device` and `loop` have to outlive the endpoint. `socket` is connected.
-  BlkEndpoint(BlkDevice& device, frontend::EventLoop& loop, Fd socket);
+  Endpoint(VirtioDevice& device, frontend::EventLoop& loop, Fd socket);
   // Stops the device's queues and lets go of the guest's memory.
-  ~BlkEndpoint();
-  BlkEndpoint(const BlkEndpoint&) = delete;
-  BlkEndpoint& operator=(const BlkEndpoint&) = delete;
+  ~Endpoint();
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
 
   // The front-end is gone, or was sent away: destroy the endpoint.
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -43,9 +43,9 @@ class BlkEndpoint {
   [[nodiscard]] std::optional<TimePoint> deadline() const noexcept;
 
  private:
-  struct Vring {
-    SplitQueue::Setup setup;
-    std::uint16_t base = 0;
+  struct Ring {
+    QueueSetup setup;
+    std::uint32_t base = 0;
     bool enabled = false;
     Fd kick;
     frontend::EventLoop::Watch kicked;
@@ -60,7 +60,11 @@ class BlkEndpoint {
   // Ok; Broken: the connection is over; anything else: the message is refused.
   [[nodiscard]] Status handle(Message& message);
 
+  [[nodiscard]] bool agreed(unsigned protocol_feature) const noexcept {
+    return (protocol_features_ & bit(protocol_feature)) != 0;
+  }
   [[nodiscard]] Status set_features(std::uint64_t features);
+  [[nodiscard]] Status set_status(std::uint64_t status) noexcept;
   [[nodiscard]] Status set_memory_table(Message& message);
   [[nodiscard]] Status change_memory(Message& message);
   [[nodiscard]] Status set_vring(const Message& message);
@@ -79,21 +83,22 @@ class BlkEndpoint {
   template <class T>
   [[nodiscard]] Status reply(Request request, const T& payload);
 
-  BlkDevice& device_;
+  VirtioDevice& device_;
   frontend::EventLoop& loop_;
   Fd socket_;
   frontend::EventLoop::Watch readable_;
   MessageReader reader_;
   Message message_;
-  bool closed_ = false;
 
   std::uint64_t features_ = 0;
   std::uint64_t protocol_features_ = 0;
-  std::vector<Vring> vrings_;
-  InflightRegion record_;         // of unanswered requests: our own, or the front-end's
-  bool record_outlives_ = false;  // it is the front-end's
+  std::vector<Ring> vrings_;
+  InflightRegion record_;  // of unanswered requests: our own, or the front-end's
   std::optional<Stopping> stopping_;
-  bool drain_in_vain_ = false;  // the last wait for the driver ended without an answer
+  std::uint8_t status_ = 0;  // the guest's driver's, virtio 1.2, section 2.1
+  bool closed_ = false;
+  bool record_outlives_ = false;  // record_ is the front-end's
+  bool drain_in_vain_ = false;    // the last wait for the driver ended without an answer
 };
 
 }  // namespace cede::vhost_user
