@@ -26,10 +26,10 @@ TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
     begin_write(alice());
     begin_write(bob());
     random_pause();
-    kill_domain("alice");
+    system_.kill_domain("alice");
     finish_write(bob());
     finish_write(alice());
-    expect_whole_again();
+    system_.expect_whole_again();
   }
   write_some(1);
   EXPECT_NO_GUEST_SAW_AN_ERROR();
@@ -37,7 +37,7 @@ TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
     run(*client, "umount /mnt");
     expect_on_disk(*client, false);
   }
-  EXPECT_TRUE(down());
+  EXPECT_TRUE(system_.down());
 }
 
 TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
@@ -46,10 +46,10 @@ TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
     begin_write(alice());
     begin_write(bob());
     random_pause();
-    kill_domain("disk0");
+    system_.kill_domain("disk0");
     finish_write(alice());
     finish_write(bob());
-    expect_whole_again();
+    system_.expect_whole_again();
   }
   write_some(1);
   EXPECT_NO_GUEST_SAW_AN_ERROR();
@@ -57,7 +57,7 @@ TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
     run(*client, "umount /mnt");
     expect_on_disk(*client, false);
   }
-  EXPECT_TRUE(down());
+  EXPECT_TRUE(system_.down());
 }
 
 TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
@@ -69,7 +69,7 @@ TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
     ASSERT_EQ(::kill(alice().guest->pid(), SIGKILL), 0);
     finish_write(bob());
     alice().guest.reset();
-    expect_balanced();
+    system_.expect_balanced();
     expect_on_disk(alice(), true);
     // Its volume is free for its next life, which finds everything that it was promised.
     boot(alice());
@@ -77,14 +77,14 @@ TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
     for (const auto& [file, sum] : alice().acknowledged) {
       run(alice(), "echo '" + sum + "  /mnt/" + file + "' | sha256sum -c");
     }
-    expect_whole_again();
+    system_.expect_whole_again();
   }
   write_some(1);
   for (Client* client : {&alice(), &bob()}) {
     run(*client, "umount /mnt");
     expect_on_disk(*client, false);
   }
-  EXPECT_TRUE(down());
+  EXPECT_TRUE(system_.down());
 }
 
 TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
@@ -92,13 +92,13 @@ TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
   begin_write(alice());
   begin_write(bob());
   random_pause();
-  ASSERT_EQ(::kill(supervisor_pid(), SIGKILL), 0);
+  ASSERT_EQ(::kill(system_.supervisor_pid(), SIGKILL), 0);
   // The system ends with its supervisor. The guests are ours, and wait for a back-end in vain.
   for (Client* client : {&alice(), &bob()}) client->guest.reset();
-  EXPECT_TRUE(down());  // finds a killed system, and cleans up after it
+  EXPECT_TRUE(system_.down());  // finds a killed system, and cleans up after it
   for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);
 
-  up();
+  system_.up();
   for (Client* client : {&alice(), &bob()}) {
     boot(*client);
     mount(*client);
@@ -108,7 +108,7 @@ TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
     run(*client, "umount /mnt");
     expect_on_disk(*client, false);
   }
-  EXPECT_TRUE(down());
+  EXPECT_TRUE(system_.down());
 }
 
 }  // namespace

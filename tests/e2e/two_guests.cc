@@ -3,19 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "protocols/posix/fd.h"
 #include "vmm/cli/demo/host_check.h"
-#include "vmm/cli/demo/leftovers.h"
 #include "vmm/cli/demo/stage.h"
-#include "vmm/supervisor/control_client.h"
 
 namespace cede::test {
 namespace {
@@ -24,54 +19,32 @@ namespace fs = std::filesystem;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
 
-const std::string kSystem = "e2e";
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kVolume = 64 * kMiB;
 constexpr auto kBootTime = 120s;
 constexpr auto kCommandTime = 120s;
 
-std::string images() {
-  const char* directory = ::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-  return directory == nullptr ? "CEDE_IMAGES-is-not-set" : directory;
-}
-
-std::string description() {
+std::string description(const std::string& name) {
   std::string text = fmt::format(
       "name = \"{}\"\nbudget = \"64M\"\n[[driver]]\nname = \"disk0\"\nkind = \"block\"\n"
       "disk = \"disk.img\"\n",
-      kSystem);
-  for (const auto& [name, offset] : {std::pair{"alice", kMiB}, {"bob", kMiB + kVolume}}) {
-    text += fmt::format("  [[driver.volume]]\n  name = \"{}\"\n  offset = {}\n  size = {}\n", name,
-                        offset, kVolume);
+      name);
+  for (const auto& [client, offset] : {std::pair{"alice", kMiB}, {"bob", kMiB + kVolume}}) {
+    text += fmt::format("  [[driver.volume]]\n  name = \"{}\"\n  offset = {}\n  size = {}\n",
+                        client, offset, kVolume);
   }
-  for (const char* name : {"alice", "bob"}) {
+  for (const char* client : {"alice", "bob"}) {
     text += fmt::format(
         "[[client]]\nname = \"{0}\"\naccount = \"16M\"\n  [[client.device]]\n  name = \"vda\"\n"
         "  driver = \"disk0\"\n  volume = \"{0}\"\n  region = \"8M\"\n",
-        name);
+        client);
   }
   return text;
-}
-
-cli::ToolResult cede(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), CEDE_BINARY);
-  return cli::run_tool(arguments);
-}
-
-bool eventually(auto condition) {
-  for (int i = 0; i < 600; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(50ms);
-  }
-  return false;
 }
 
 }  // namespace
 
 void TwoGuests::SetUp() {
-  std::string pattern = (fs::temp_directory_path() / "cede-e2e-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-  directory_ = pattern;
   const auto seed = static_cast<unsigned>(::time(nullptr));
   random_.seed(seed);
   RecordProperty("seed", static_cast<int>(seed));
@@ -80,12 +53,10 @@ void TwoGuests::SetUp() {
   clients_[0].offset = kMiB;
   clients_[1].name = "bob";
   clients_[1].offset = kMiB + kVolume;
-  const Fd image(::open(disk().c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-  ASSERT_EQ(::ftruncate(image.get(), static_cast<off_t>(2 * kMiB + 2 * kVolume)), 0);
-  std::ofstream(directory_ / "system.toml") << description();
-
-  (void)cede({"down", kSystem});  // what an earlier, killed run may have left
-  up();
+  const Fd disk_file(::open(disk().c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  ASSERT_EQ(::ftruncate(disk_file.get(), static_cast<off_t>(2 * kMiB + 2 * kVolume)), 0);
+  system_.describe(description(system_.name()));
+  system_.up();
   for (Client& client : clients_) boot(client);
   for (Client& client : clients_) {
     make_file_system(client);
@@ -95,36 +66,16 @@ void TwoGuests::SetUp() {
 
 void TwoGuests::TearDown() {
   for (Client& client : clients_) client.guest.reset();
-  (void)cede({"down", kSystem});
-  if (!HasFailure()) fs::remove_all(directory_);
-}
-
-void TwoGuests::up() {
-  const auto result = cede({"up", (directory_ / "system.toml").string()});
-  ASSERT_EQ(result.exit_status, 0) << result.output;
-}
-
-bool TwoGuests::down() {
-  const auto result = cede({"down", kSystem});
-  EXPECT_EQ(result.exit_status, 0) << result.output;
-  for (const std::string& leftover : cli::find_leftovers(kSystem, {})) {
-    ADD_FAILURE() << "left behind: " << leftover;
-  }
-  return result.exit_status == 0;
 }
 
 void TwoGuests::boot(Client& client) {
   qemu::GuestOptions options;
   options.name = client.name;
-  options.kernel = images() + "/vmlinuz";
-  options.initrd = images() + "/initramfs.cpio.gz";
+  options.kernel = image("vmlinuz");
+  options.initrd = image("initramfs.cpio.gz");
   options.accelerator = qemu::best_accelerator();
-  options.run_directory = (directory_ / (client.name + "-vm")).string();
-  const boost::json::object now = ledger();
-  for (const auto& session : now.at("sessions").as_array()) {
-    if (session.at("client").as_string() != client.name) continue;
-    options.disks = {{std::string(session.at("socket").as_string()), 1}};
-  }
+  options.run_directory = system_.file(client.name + "-vm").string();
+  options.disks = {{std::string(system_.session(client.name, "vda").at("socket").as_string()), 1}};
   std::string problem;
   auto guest = qemu::GuestVm::start(options, &problem);
   ASSERT_TRUE(guest) << problem;
@@ -172,49 +123,8 @@ void TwoGuests::random_pause() {
   std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
 }
 
-boost::json::object TwoGuests::ledger() {
-  return supervisor::ControlClient(kSystem).ask({{"op", "ls"}});
-}
-
-void TwoGuests::kill_domain(const std::string& domain) {
-  const boost::json::object now = ledger();
-  for (const auto& row : now.at("domains").as_array()) {
-    if (row.at("name").as_string() != domain) continue;
-    const auto pid = row.at("pid").to_number<pid_t>();
-    ASSERT_GT(pid, 0) << domain << " does not run";
-    ASSERT_EQ(::kill(pid, SIGKILL), 0);
-    lives_[domain] = row.at("lives").to_number<std::int64_t>() + 1;
-  }
-}
-
-pid_t TwoGuests::supervisor_pid() {
-  return ledger().at("pid").to_number<pid_t>();
-}
-
-void TwoGuests::expect_whole_again() {
-  EXPECT_TRUE(eventually([this] {
-    const boost::json::object now = ledger();
-    for (const auto& row : now.at("domains").as_array()) {
-      const auto killed = lives_.find(std::string(row.at("name").as_string()));
-      if (killed != lives_.end() && row.at("lives").to_number<std::int64_t>() < killed->second) {
-        return false;
-      }
-    }
-    for (const auto& session : now.at("sessions").as_array()) {
-      if (session.at("state").as_string() != "connected") return false;
-    }
-    return now.at("leaving").as_array().empty();
-  })) << boost::json::serialize(ledger());
-  expect_balanced();
-}
-
-void TwoGuests::expect_balanced() {
-  const boost::json::object now = ledger();
-  EXPECT_TRUE(now.at("totals").at("balanced").as_bool()) << boost::json::serialize(now);
-}
-
 void TwoGuests::expect_on_disk(const Client& client, bool died) {
-  const std::string volume = (directory_ / (client.name + ".volume")).string();
+  const std::string volume = system_.file(client.name + ".volume").string();
   const auto copied = cli::run_tool({"dd", "if=" + disk(), "of=" + volume, "bs=1M",
                                      fmt::format("skip={}", client.offset / kMiB),
                                      fmt::format("count={}", kVolume / kMiB), "status=none"});
@@ -224,7 +134,7 @@ void TwoGuests::expect_on_disk(const Client& client, bool died) {
   EXPECT_TRUE(verdict.holds) << client.name << ": " << verdict.words;
 
   for (const auto& [file, sum] : client.acknowledged) {
-    const std::string copy = (directory_ / (client.name + "." + file)).string();
+    const std::string copy = system_.file(client.name + "." + file).string();
     (void)cli::run_tool({"debugfs", "-R", fmt::format("dump {} {}", file, copy), volume});
     const auto actual = cli::run_tool({"sha256sum", copy});
     EXPECT_EQ(actual.output.substr(0, 64), sum) << client.name << " lost " << file;

@@ -6,14 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <boost/json.hpp>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <random>
 #include <string>
 
+#include "tests/e2e/running_system.h"
 #include "vmm/qemu/guest_vm.h"
 
 namespace cede::test {
@@ -36,10 +35,8 @@ class TwoGuests : public ::testing::Test {
 
   Client& alice() { return clients_[0]; }
   Client& bob() { return clients_[1]; }
-  [[nodiscard]] std::string disk() const { return (directory_ / "disk.img").string(); }
+  [[nodiscard]] std::string disk() const { return system_.file("disk.img").string(); }
 
-  void up();                  // `cede up`; fails the test if it does not come up
-  [[nodiscard]] bool down();  // `cede down`; true: every page came home
   void boot(Client& client);  // a new QEMU for the client
   void make_file_system(Client& client);
   void mount(Client& client);
@@ -54,24 +51,15 @@ class TwoGuests : public ::testing::Test {
   // Waits for a random moment while writes are on their way.
   void random_pause();
 
-  // The supervisor's view: `cede ls --json`.
-  [[nodiscard]] static boost::json::object ledger();
-  // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
-  void kill_domain(const std::string& domain);
-  [[nodiscard]] static pid_t supervisor_pid();
-  // Every killed domain lives again, every session is connected, the books balance.
-  void expect_whole_again();
-  static void expect_balanced();
-
   // Reads every acknowledged file from the image by the host's own tools and compares. The client's
   // guest has unmounted cleanly, or died (then a copy of its volume is repaired from the journal
   // first).
   void expect_on_disk(const Client& client, bool died);
 
+  RunningSystem system_{"e2e"};
+
  private:
-  std::filesystem::path directory_;
   std::array<Client, 2> clients_;
-  std::map<std::string, std::int64_t> lives_;  // that a killed domain is to have
   std::minstd_rand random_;
 };
 

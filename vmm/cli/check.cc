@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "vmm/cli/description_errors.h"
 #include "vmm/supervisor/checks.h"
 #include "vmm/supervisor/disk.h"
+#include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/runtime_dir.h"
 
 namespace cede::cli {
@@ -34,9 +36,12 @@ int run(const std::string& file, bool as_json) {
   supervisor::Problems problems;
   const supervisor::System system = supervisor::load_system(file, problems);
   if (problems.empty()) supervisor::check_system(system, problems);
-  // A running system holds the locks of its own disks.
+  // A running system holds the locks of its own disks, and has made its own TAPs.
   const bool runs = problems.empty() && supervisor::is_running(*system.name);
-  if (problems.empty() && !runs) (void)supervisor::open_disks(system, problems);
+  if (problems.empty() && !runs) {
+    (void)supervisor::open_disks(system, problems);
+    supervisor::check_interfaces(system, problems);
+  }
   if (as_json) {
     print_json(file, problems);
   } else if (!problems.empty()) {
@@ -44,8 +49,12 @@ int run(const std::string& file, bool as_json) {
   } else {
     fmt::print("{}: '{}' is sound: {} driver(s), {} client(s){}\n", file, *system.name,
                system.drivers.size(), system.clients.size(),
-               runs ? "; it runs, so its disks were not looked at" : "");
+               runs ? "; it runs, so its disks and interfaces were not looked at" : "");
     for (const supervisor::Client& client : system.clients) {
+      if (std::none_of(client.devices.begin(), client.devices.end(),
+                       [](const auto& device) { return device.has_socket(); })) {
+        continue;
+      }
       fmt::print("  once it is up, attach a VM of your own with: cede qemu-args {} {}\n",
                  *system.name, *client.name);
     }

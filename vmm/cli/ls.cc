@@ -22,6 +22,18 @@ std::string text(const json::object& object, const char* key) {
   return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 
+// What a session is for, on its driver.
+std::string served(const json::object& session) {
+  return session.contains("mac") ? text(session, "mac") : text(session, "volume");
+}
+
+// Where its client is met.
+std::string endpoint(const json::object& session) {
+  if (!session.contains("tap")) return text(session, "socket");
+  if (!session.contains("netns")) return text(session, "tap");
+  return fmt::format("{} in {}", text(session, "tap"), text(session, "netns"));
+}
+
 std::uint64_t number(const json::object& object, const char* key) {
   return object.at(key).to_number<std::uint64_t>();
 }
@@ -43,13 +55,14 @@ void print_ledger(const json::object& ledger) {
   }
   fmt::print("{}\n", domains.text());
 
-  Table sessions({"SESSION", "VOLUME", "STATE", ">PAGES", ">GENERATION", "PROOF", "SOCKET"});
+  Table sessions(
+      {"SESSION", "VOLUME OR PORT", "STATE", ">PAGES", ">GENERATION", "PROOF", "SOCKET OR TAP"});
   for (const json::value& value : ledger.at("sessions").as_array()) {
     const json::object& session = value.as_object();
     sessions.add({text(session, "client") + '/' + text(session, "device"),
-                  text(session, "driver") + '/' + text(session, "volume"), text(session, "state"),
+                  text(session, "driver") + '/' + served(session), text(session, "state"),
                   text(session, "pages"), text(session, "generation"), text(session, "proof"),
-                  text(session, "socket")});
+                  endpoint(session)});
   }
   for (const json::value& value : ledger.at("leaving").as_array()) {
     const json::object& session = value.as_object();

@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::uint64_t number(const json::object& object, const char* key) {
+std::uint64_t number(const json::object& object, std::string_view key) {
   json::error_code error;
   const json::value* value = object.if_contains(key);
   return value == nullptr ? 0 : value->to_number<std::uint64_t>(error);
@@ -67,35 +67,82 @@ const json::object* find_device(const json::object& stats, const json::object& l
   return nullptr;
 }
 
+// One device at two moments.
+class Change {
+ public:
+  Change(const json::object& before, const json::object& device, double seconds)
+      : device_(device), now_(device.at("stats").as_object()), seconds_(seconds) {
+    if (const json::object* earlier = find_device(before, device)) {
+      old_ = &earlier->at("stats").as_object();
+    }
+  }
+
+  [[nodiscard]] bool is_port() const { return device_.contains("mac"); }
+
+  [[nodiscard]] DeviceRates volume() const {
+    Histogram latency = histogram(now_);
+    if (old_ != nullptr) {
+      for (const auto& [edge, count] : histogram(*old_))
+        latency[edge] = grown(count, latency[edge]);
+    }
+    return {.session = session(),
+            .volume = text(device_, "driver") + '/' + text(device_, "volume"),
+            .state = text(device_, "state"),
+            .pages = number(device_, "pages"),
+            .reads_per_second = per_second("reads"),
+            .writes_per_second = per_second("writes"),
+            .read_bytes_per_second = per_second("read_bytes"),
+            .write_bytes_per_second = per_second("write_bytes"),
+            .p50_ns = percentile(latency, 0.50),
+            .p99_ns = percentile(latency, 0.99),
+            .errors = number(now_, "errors")};
+  }
+
+  [[nodiscard]] PortRates port() const {
+    PortRates rates{.session = session(),
+                    .port = text(device_, "driver") + '/' + text(device_, "mac"),
+                    .state = text(device_, "state"),
+                    .pages = number(device_, "pages"),
+                    .sent_frames_per_second = per_second("sent_frames"),
+                    .sent_bytes_per_second = per_second("sent_bytes"),
+                    .received_frames_per_second = per_second("received_frames"),
+                    .received_bytes_per_second = per_second("received_bytes"),
+                    .drops = {}};
+    const json::object& drops = now_.at("drops").as_object();
+    for (const auto& entry : drops) {
+      if (const std::uint64_t count = number(drops, entry.key())) rates.drops[entry.key()] = count;
+    }
+    return rates;
+  }
+
+ private:
+  [[nodiscard]] std::string session() const {
+    return text(device_, "client") + '/' + text(device_, "device");
+  }
+  [[nodiscard]] double per_second(const char* key) const {
+    const std::uint64_t before = old_ == nullptr ? 0 : number(*old_, key);
+    return static_cast<double>(grown(before, number(now_, key))) / seconds_;
+  }
+
+  const json::object& device_;
+  const json::object& now_;
+  const json::object* old_ = nullptr;
+  double seconds_;
+};
+
 }  // namespace
 
-std::vector<DeviceRates> rates_between(const json::object& before, const json::object& after,
-                                       double seconds) {
-  std::vector<DeviceRates> result;
-  const json::object nothing{{"latency", json::array()}};
+Rates rates_between(const json::object& before, const json::object& after, double seconds) {
+  Rates rates;
   for (const json::value& value : after.at("devices").as_array()) {
-    const json::object& device = value.as_object();
-    const json::object* earlier = find_device(before, device);
-    const json::object& old = earlier == nullptr ? nothing : earlier->at("stats").as_object();
-    const json::object& now = device.at("stats").as_object();
-    const auto per_second = [&](const char* key) {
-      return static_cast<double>(grown(number(old, key), number(now, key))) / seconds;
-    };
-    Histogram latency = histogram(now);
-    for (const auto& [edge, count] : histogram(old)) latency[edge] = grown(count, latency[edge]);
-    result.push_back({.session = text(device, "client") + '/' + text(device, "device"),
-                      .volume = text(device, "driver") + '/' + text(device, "volume"),
-                      .state = text(device, "state"),
-                      .pages = number(device, "pages"),
-                      .reads_per_second = per_second("reads"),
-                      .writes_per_second = per_second("writes"),
-                      .read_bytes_per_second = per_second("read_bytes"),
-                      .write_bytes_per_second = per_second("write_bytes"),
-                      .p50_ns = percentile(latency, 0.50),
-                      .p99_ns = percentile(latency, 0.99),
-                      .errors = number(now, "errors")});
+    const Change change(before, value.as_object(), seconds);
+    if (change.is_port()) {
+      rates.ports.push_back(change.port());
+    } else {
+      rates.volumes.push_back(change.volume());
+    }
   }
-  return result;
+  return rates;
 }
 
 std::string short_count(double value) {

@@ -5,6 +5,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,28 @@ struct DeviceRates {
   std::uint64_t errors = 0;  // since the driver's life began
 };
 
+struct PortRates {
+  std::string session;  // CLIENT/DEVICE
+  std::string port;     // DRIVER/MAC
+  std::string state;
+  std::uint64_t pages = 0;
+  double sent_frames_per_second = 0;  // by the client
+  double sent_bytes_per_second = 0;
+  double received_frames_per_second = 0;
+  double received_bytes_per_second = 0;
+  // By reason, those that there were since the driver's life began.
+  std::map<std::string, std::uint64_t> drops;
+};
+
+struct Rates {
+  std::vector<DeviceRates> volumes;
+  std::vector<PortRates> ports;
+};
+
 // `before` and `after` are the supervisor's answers to "stats", `seconds` apart. A driver that was
 // started anew in between counts from zero.
-[[nodiscard]] std::vector<DeviceRates> rates_between(const boost::json::object& before,
-                                                     const boost::json::object& after,
-                                                     double seconds);
+[[nodiscard]] Rates rates_between(const boost::json::object& before,
+                                  const boost::json::object& after, double seconds);
 
 // At most seven characters: "950", "12.3k", "1.84E".
 [[nodiscard]] std::string short_count(double value);

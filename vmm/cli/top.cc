@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -22,23 +23,53 @@ namespace json = boost::json;
 
 constexpr double kMega = 1e6;
 
-void print_table(const std::string& name, const std::vector<DeviceRates>& rates, bool total) {
-  const std::string per = total ? "" : "/s";
+void print_volumes(const std::vector<DeviceRates>& volumes, const std::string& per) {
+  if (volumes.empty()) return;
   Table table({"SESSION", "VOLUME", "STATE", ">PAGES", ">READ" + per, ">WRITE" + per,
                ">READ MB" + per, ">WRITE MB" + per, ">P50", ">P99", ">ERRORS"});
-  for (const DeviceRates& device : rates) {
+  for (const DeviceRates& device : volumes) {
     table.add({device.session, device.volume, device.state, std::to_string(device.pages),
                short_count(device.reads_per_second), short_count(device.writes_per_second),
                short_count(device.read_bytes_per_second / kMega),
                short_count(device.write_bytes_per_second / kMega), short_time(device.p50_ns),
                short_time(device.p99_ns), short_count(static_cast<double>(device.errors))});
   }
-  fmt::print("{}\n{}", name, table.text());
+  fmt::print("{}", table.text());
 }
 
-void print_json(const std::string& name, const std::vector<DeviceRates>& rates) {
+std::string drops_text(const std::map<std::string, std::uint64_t>& drops) {
+  std::string text;
+  for (const auto& [reason, count] : drops) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason,
+                        short_count(static_cast<double>(count)));
+  }
+  return text.empty() ? "-" : text;
+}
+
+void print_ports(const std::vector<PortRates>& ports, const std::string& per) {
+  if (ports.empty()) return;
+  Table table({"SESSION", "PORT", "STATE", ">PAGES", ">SENT" + per, ">RECEIVED" + per,
+               ">SENT MB" + per, ">RECEIVED MB" + per, "DROPPED"});
+  for (const PortRates& port : ports) {
+    table.add({port.session, port.port, port.state, std::to_string(port.pages),
+               short_count(port.sent_frames_per_second),
+               short_count(port.received_frames_per_second),
+               short_count(port.sent_bytes_per_second / kMega),
+               short_count(port.received_bytes_per_second / kMega), drops_text(port.drops)});
+  }
+  fmt::print("{}", table.text());
+}
+
+void print_tables(const std::string& name, const Rates& rates, bool total) {
+  const std::string per = total ? "" : "/s";
+  fmt::print("{}\n", name);
+  print_volumes(rates.volumes, per);
+  print_ports(rates.ports, per);
+}
+
+void print_json(const std::string& name, const Rates& rates) {
   json::array sessions;
-  for (const DeviceRates& device : rates) {
+  for (const DeviceRates& device : rates.volumes) {
     sessions.push_back(json::object{{"session", device.session},
                                     {"volume", device.volume},
                                     {"state", device.state},
@@ -51,8 +82,21 @@ void print_json(const std::string& name, const std::vector<DeviceRates>& rates) 
                                     {"p99_ns", device.p99_ns},
                                     {"errors", device.errors}});
   }
+  json::array ports;
+  for (const PortRates& port : rates.ports) {
+    ports.push_back(json::object{{"session", port.session},
+                                 {"port", port.port},
+                                 {"state", port.state},
+                                 {"pages", port.pages},
+                                 {"sent_frames_per_second", port.sent_frames_per_second},
+                                 {"sent_bytes_per_second", port.sent_bytes_per_second},
+                                 {"received_frames_per_second", port.received_frames_per_second},
+                                 {"received_bytes_per_second", port.received_bytes_per_second},
+                                 {"drops", json::value_from(port.drops)}});
+  }
   fmt::print("{}\n",
-             json::serialize(json::object{{"name", name}, {"sessions", std::move(sessions)}}));
+             json::serialize(json::object{
+                 {"name", name}, {"sessions", std::move(sessions)}, {"ports", std::move(ports)}}));
 }
 
 struct Options {
@@ -68,7 +112,7 @@ int run_total(const Options& options) {
   const std::string name = choose_system(options.name);
   const json::object now = supervisor::ControlClient(name).ask({{"op", "stats"}});
   const auto sums = rates_between({{"devices", json::array()}}, now, 1.0);
-  options.as_json ? print_json(name, sums) : print_table(name, sums, true);
+  options.as_json ? print_json(name, sums) : print_tables(name, sums, true);
   return kOk;
 }
 
@@ -90,7 +134,7 @@ int run(const Options& options) {
     if (options.as_json) {
       print_json(name, rates);
     } else {
-      print_table(name, rates, false);
+      print_tables(name, rates, false);
     }
     std::fflush(stdout);
     if (options.once) return kOk;
@@ -115,7 +159,8 @@ void add_top(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->footer(
       "P50 and P99 are latencies in the driver, from taking a request to answering it, exact to a\n"
-      "fifth. All figures are the driver's own word. Ctrl-C ends it.\n"
+      "fifth. Of a port, SENT is what came from its client, and DROPPED counts frames by reason\n"
+      "since the driver was started. All figures are the driver's own word. Ctrl-C ends it.\n"
       "Examples:\n"
       "  cede top\n"
       "  cede top demo --once --json");

@@ -24,13 +24,13 @@
 namespace cede::cli {
 namespace {
 
-using supervisor::Disk;
 using supervisor::Problems;
+using supervisor::Resources;
 using supervisor::RuntimeDir;
 using supervisor::System;
 
 constexpr std::size_t kLogBytes = 1 << 20;
-constexpr std::chrono::seconds kLockPatience{3};
+constexpr std::chrono::seconds kPatience{3};
 
 // What the background process tells the one that the user waits for: a letter and a line.
 constexpr char kProgress = 'P';
@@ -43,18 +43,19 @@ void log_to(const RuntimeDir& runtime) {
   spdlog::set_default_logger(std::move(log));
 }
 
-int run_in_foreground(const System& system, std::vector<Disk> disks, RuntimeDir runtime) {
+int run_in_foreground(const System& system, Resources resources, RuntimeDir runtime) {
   log_to(runtime);
   const supervisor::Reporter reporter{
       .progress = [](const std::string& line) { fmt::print("{}\n", line), std::fflush(stdout); },
       .ready = [] { fmt::print("up; stop it with Ctrl-C\n"), std::fflush(stdout); }};
-  return supervisor::supervise(system, std::move(disks), std::move(runtime), reporter) ? kOk
-                                                                                       : kFailed;
+  return supervisor::supervise(system, std::move(resources), std::move(runtime), reporter)
+             ? kOk
+             : kFailed;
 }
 
 // The user's process is told everything until the system is up, and ends then: so the pipe's end is
 // closed, and later lines go to the log alone.
-int run_as_daemon(const System& system, std::vector<Disk> disks, RuntimeDir runtime, Fd pipe) {
+int run_as_daemon(const System& system, Resources resources, RuntimeDir runtime, Fd pipe) {
   ::setsid();
   (void)std::signal(SIGHUP, SIG_IGN);
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -74,7 +75,7 @@ int run_as_daemon(const System& system, std::vector<Disk> disks, RuntimeDir runt
       .ready = [&] { tell(kReady, ""), pipe.reset(); }};
   try {
     const bool clean =
-        supervisor::supervise(system, std::move(disks), std::move(runtime), reporter);
+        supervisor::supervise(system, std::move(resources), std::move(runtime), reporter);
     return clean ? kOk : kFailed;
   } catch (const std::exception& error) {
     tell(kError, error.what());
@@ -110,7 +111,7 @@ int watch_daemon(Fd pipe) {
   }
 }
 
-int run_in_background(const System& system, std::vector<Disk> disks, RuntimeDir runtime) {
+int run_in_background(const System& system, Resources resources, RuntimeDir runtime) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
   Fd in(ends[0]);
@@ -120,7 +121,8 @@ int run_in_background(const System& system, std::vector<Disk> disks, RuntimeDir 
   if (daemon_pid < 0) throw std::runtime_error("cannot start a process");
   if (daemon_pid == 0) {
     in.reset();
-    const int code = run_as_daemon(system, std::move(disks), std::move(runtime), std::move(out));
+    const int code =
+        run_as_daemon(system, std::move(resources), std::move(runtime), std::move(out));
     std::exit(code);  // NOLINT(concurrency-mt-unsafe): one thread
   }
   out.reset();
@@ -149,13 +151,14 @@ int run(const std::string& file, bool foreground) {
         fmt::format("system '{}' runs already; see: cede ls {}; stop it with: cede down {}",
                     *system.name, *system.name, *system.name));
   }
-  std::vector<Disk> disks = supervisor::open_disks(system, problems, kLockPatience);
+  Resources resources{supervisor::open_disks(system, problems, kPatience),
+                      supervisor::open_interfaces(system, problems, kPatience)};
   if (!problems.empty()) {
     print_problems(file, problems);
     return kUsage;
   }
-  return foreground ? run_in_foreground(system, std::move(disks), *std::move(runtime))
-                    : run_in_background(system, std::move(disks), *std::move(runtime));
+  return foreground ? run_in_foreground(system, std::move(resources), *std::move(runtime))
+                    : run_in_background(system, std::move(resources), *std::move(runtime));
 }
 
 }  // namespace

@@ -25,6 +25,13 @@ struct VhostUserDisk {
   unsigned queues = 1;  // 1 to 1024
 };
 
+struct VhostUserNic {
+  std::string socket;         // path; a backend must listen on it before the guest starts
+  std::string mac;            // "52:54:00:12:34:56"
+  unsigned queues = 1;        // pairs, 1 to 1024
+  std::string features = {};  // for virtio-net-pci, such as "guest_tso4=off,csum=off"
+};
+
 struct GuestOptions {
   std::string program = "qemu-system-x86_64";  // looked for in PATH
   std::string name = "guest";                  // shown in QEMU's messages
@@ -33,6 +40,7 @@ struct GuestOptions {
   std::uint64_t memory_bytes = 256UL << 20;    // whole MiB, at least 64 of them
   unsigned vcpus = 1;                          // 1 to 255
   std::vector<VhostUserDisk> disks;            // /dev/vda, /dev/vdb, ... in this order
+  std::vector<VhostUserNic> nics;              // eth0, eth1, ... in this order
   std::vector<std::string> extra_arguments;    // for QEMU, as they are
   // Takes the control socket, console.log (the guest's words) and qemu.log (QEMU's). Made if it is
   // missing. The logs stay; they grow as long as the guest writes, so quotas are the caller's.
@@ -44,6 +52,15 @@ struct GuestOptions {
 // The whole command line, the program first. Needs nothing of us at the other end: it can be
 // pasted into a shell whose current directory does not matter if the paths are absolute.
 [[nodiscard]] std::vector<std::string> qemu_arguments(const GuestOptions& options);
+
+// The arguments for one network interface, whose QEMU objects are named after `id`.
+[[nodiscard]] std::vector<std::string> nic_arguments(const VhostUserNic& nic, const std::string& id,
+                                                     bool legacy_interrupts);
+
+// QEMU 7.2 ends with a segmentation fault where vhost-user-net meets MSI-X under TCG
+// (virtio_pci_vector_unmask asks for a KVM irqfd). There, and only there, its guests get one legacy
+// interrupt for each device.
+[[nodiscard]] bool crashes_on_msix(const std::string& program, Accelerator accelerator);
 
 // One line that says what is wrong with the options, and how to mend it; empty if nothing is.
 [[nodiscard]] std::string problem_with(const GuestOptions& options);

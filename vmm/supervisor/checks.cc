@@ -12,6 +12,7 @@
 
 #include "protocols/block.h"
 #include "protocols/stats.h"
+#include "vmm/supervisor/port_checks.h"
 #include "vmm/supervisor/size.h"
 
 namespace cede::supervisor {
@@ -34,7 +35,9 @@ class Checker {
       account(client, accounts);
       for (const Device& device : client.devices) this->device(system, client, device);
     }
+    device_counts(system);
     volume_users(system);
+    check_ports(system, problems_);
     if (accounts > *system.budget) {
       add(system.budget.at,
           fmt::format("the budget of {} is less than the clients' accounts, {} together",
@@ -163,7 +166,7 @@ class Checker {
     accounts += std::min(*client.account, UINT64_MAX - accounts);
     std::uint64_t regions = 0;
     for (const Device& device : client.devices) {
-      regions += std::min(*device.region, UINT64_MAX - regions);
+      regions += std::min(device.region_bytes(), UINT64_MAX - regions);
     }
     if (regions > *client.account) {
       add(client.account.at,
@@ -184,13 +187,13 @@ class Checker {
   }
 
   void region(const Device& device) {
-    const std::uint64_t bytes = *device.region;
+    const std::uint64_t bytes = device.region_bytes();
     const bool power_of_two = bytes != 0 && (bytes & (bytes - 1)) == 0;
-    if (!power_of_two || bytes < kPageBytes || bytes / kPageBytes > Geometry::kMaxPages) {
+    if ((*device.slots & (*device.slots - 1)) != 0) {
+      add(device.slots.at, "the number of slots is not a power of two", "use 64, 128, 256, ...");
+    } else if (!power_of_two || bytes < kPageBytes || bytes / kPageBytes > Geometry::kMaxPages) {
       add(device.region.at, "the region is not a power of two from 4K to 1G",
           "use a size such as \"16M\"");
-    } else if ((*device.slots & (*device.slots - 1)) != 0) {
-      add(device.slots.at, "the number of slots is not a power of two", "use 64, 128, 256, ...");
     } else if (!device.geometry().valid()) {
       add(device.region.at,
           fmt::format("the region has no room for payload beside {} ring(s) of {} slots",
@@ -213,11 +216,24 @@ class Checker {
           "name one that has a [[driver]] of its own");
       return;
     }
+    if (device.port) return;  // see check_ports()
     const Volume* volume = find_volume(*driver, *device.volume);
     if (volume == nullptr) {
       add(device.volume.at,
           fmt::format("driver '{}' has no volume '{}'", *driver->name, *device.volume),
           "name one that has a [[driver.volume]] of its own");
+    }
+  }
+
+  void device_counts(const System& system) {
+    std::map<std::string, std::size_t> devices;
+    for (const Client& client : system.clients) {
+      for (const Device& device : client.devices) {
+        if (++devices[*device.driver] != kMaxDevices + 1) continue;
+        add(device.driver.at,
+            fmt::format("driver '{}' has more than {} devices", *device.driver, kMaxDevices),
+            "move devices to another driver");
+      }
     }
   }
 
@@ -229,17 +245,11 @@ class Checker {
       bool writes;
     };
     std::map<std::pair<std::string, std::string>, Use> uses;
-    std::map<std::string, std::size_t> devices;
     for (const Client& client : system.clients) {
       for (const Device& device : client.devices) {
         const Driver* driver = system.driver(*device.driver);
         const Volume* volume = driver ? find_volume(*driver, *device.volume) : nullptr;
         if (volume == nullptr) continue;
-        if (++devices[*device.driver] == kMaxDevices + 1) {
-          add(device.driver.at,
-              fmt::format("driver '{}' has more than {} devices", *device.driver, kMaxDevices),
-              "move volumes to a disk and driver of their own");
-        }
         const bool writes = !*volume->read_only && !*device.read_only;
         const auto [first, is_new] =
             uses.try_emplace({*device.driver, *device.volume}, Use{&client, &device, writes});

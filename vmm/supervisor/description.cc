@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <fstream>
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxNameBytes = Name::kBytes - 1;
 constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
 constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
+constexpr std::uint64_t kMaxWeight = 100;  // as cede-driver takes it
+constexpr Range kVlans{1, 4094};           // IEEE 802.1Q
 
 Volume read_volume(const toml::table& table, Problems& problems) {
   TableReader reader(table, "[[driver.volume]]", problems);
@@ -49,39 +52,156 @@ Volume read_volume(const toml::table& table, Problems& problems) {
   return volume;
 }
 
+// Of an interface, or empty where the key is missing.
+Field<std::string> interface_name(TableReader& reader, std::string_view key) {
+  Field<std::string> field = reader.text(key, "");
+  if (reader.has(key) && !valid_interface_name(*field)) {
+    reader.problem(field.at, fmt::format("'{}' is not the name of an interface", *field),
+                   "use 1 to 15 letters, digits, '-', '_' and '.', beginning with a letter or "
+                   "digit");
+  }
+  return field;
+}
+
+// A text that `parse` makes something of, or nothing where the key is missing.
+template <class T>
+Field<std::optional<T>> parsed(TableReader& reader, std::string_view key,
+                               std::optional<T> (*parse)(std::string_view), const char* what,
+                               const char* remedy) {
+  const Field<std::string> text = reader.text(key, "");
+  Field<std::optional<T>> field{{}, text.at};
+  if (!reader.has(key)) return field;
+  field.value = parse(*text);
+  if (!field.value) reader.problem(text.at, fmt::format("'{}' is not {}", *text, what), remedy);
+  return field;
+}
+
+Field<std::optional<InterfaceAddress>> interface_address(TableReader& reader) {
+  return parsed<InterfaceAddress>(reader, "address", parse_interface_address,
+                                  "an IPv4 address and a network's length",
+                                  "write address = \"10.77.0.1/24\" or the like");
+}
+
+Uplink read_uplink(const toml::table& table, Problems& problems) {
+  TableReader reader(table, "an uplink", problems);
+  Uplink uplink;
+  uplink.tap = interface_name(reader, "tap");
+  uplink.interface = interface_name(reader, "interface");
+  uplink.address = interface_address(reader);
+  if (reader.has("tap") == reader.has("interface")) {
+    reader.problem(reader.at(), "an uplink is a TAP or an interface",
+                   "write uplink = { tap = \"cede0\" } or uplink = { interface = \"eth1\" }");
+  } else if (reader.has("address") && reader.has("interface")) {
+    reader.problem(uplink.address.at, "an interface keeps the addresses that it has",
+                   "remove 'address', or use a TAP");
+  }
+  reader.finish();
+  return uplink;
+}
+
+// Where a device is read: what is known of the system by then, and whose device it is.
+struct Place {
+  const fs::path& base;
+  const System& system;
+  const std::string& client;
+};
+
+Port read_port(TableReader& reader, const Place& place, const std::string& device) {
+  Port port;
+  const auto mac = parsed<net::MacAddress>(reader, "mac", parse_mac, "a MAC address",
+                                           "write mac = \"52:54:00:12:34:56\" or the like");
+  port.mac = {
+      mac->value_or(derived_mac(fmt::format("{}/{}/{}", *place.system.name, place.client, device))),
+      mac.at};
+  port.ipv4 = parsed<Ipv4>(reader, "ipv4", parse_ipv4, "an IPv4 address",
+                           "write ipv4 = \"10.77.0.2\" or the like");
+  port.vlan = reader.number("vlan", 0, kVlans);
+  port.trunk = reader.numbers("trunk", kVlans);
+  if (reader.has("vlan") && reader.has("trunk")) {
+    reader.problem(port.trunk.at, "a port is of one VLAN or a trunk of several",
+                   "remove 'vlan' or 'trunk'");
+  }
+  port.isolated = reader.flag("isolated", false);
+  port.spoofing = reader.flag("spoofing", false);
+  port.packets_per_second = reader.number("packets_per_second", 0, {0, kMaxCount});
+  port.storm = reader.number("storm", 10'000, {1, kMaxCount});
+  port.tap = interface_name(reader, "tap");
+  port.netns = reader.path("netns", place.base, "");
+  port.address = interface_address(reader);
+  for (const char* taps_only : {"netns", "address"}) {
+    if (!reader.has(taps_only) || reader.has("tap")) continue;
+    reader.problem(reader.position(taps_only),
+                   fmt::format("'{}' is for a TAP, and the device is a VM's", taps_only),
+                   "remove it, or add tap = \"...\"");
+  }
+  return port;
+}
+
 Driver read_driver(const toml::table& table, const fs::path& base, Problems& problems) {
   TableReader reader(table, "[[driver]]", problems);
   Driver driver;
   driver.name = reader.name("name");
   driver.kind = reader.text("kind");
-  if (reader.has("kind") && *driver.kind != "block") {
+  if (reader.has("kind") && *driver.kind != "block" && !driver.is_net()) {
     reader.problem(driver.kind.at, fmt::format("no driver of kind '{}'", *driver.kind),
-                   "use kind = \"block\"");
+                   "use kind = \"block\" or kind = \"net\"");
   }
-  driver.disk = reader.path("disk", base);
-  driver.direct = reader.flag("direct", false);
-  reader.tables("volume", [&](const toml::table& inner) {
-    driver.volumes.push_back(read_volume(inner, problems));
-  });
+  if (driver.is_net()) {
+    driver.mtu = reader.number("mtu", 0, {net::kMinMtu, net::kMaxMtu});
+    reader.table("uplink",
+                 [&](const toml::table& inner) { driver.uplink = read_uplink(inner, problems); });
+  } else {
+    driver.disk = reader.path("disk", base);
+    driver.direct = reader.flag("direct", false);
+    reader.tables("volume", [&](const toml::table& inner) {
+      driver.volumes.push_back(read_volume(inner, problems));
+    });
+  }
   reader.finish();
   return driver;
 }
 
-Device read_device(const toml::table& table, const fs::path& base, Problems& problems) {
+// What tells a disk's device from a switch's.
+constexpr std::array<std::string_view, 4> kVolumeKeys{"volume", "read_only", "region", "iops"};
+constexpr std::array<std::string_view, 11> kPortKeys{
+    "mac",   "ipv4", "vlan",  "trunk",  "isolated", "spoofing", "packets_per_second",
+    "storm", "tap",  "netns", "address"};
+
+Device read_device(const toml::table& table, const Place& place, Problems& problems) {
   TableReader reader(table, "[[client.device]]", problems);
   Device device;
   device.name = reader.name("name");
   device.driver = reader.name("driver");
-  device.volume = reader.name("volume");
-  device.read_only = reader.flag("read_only", false);
-  device.region = reader.size("region", "16M");
-  device.queues = reader.number("queues", 1, {1, Geometry::kMaxRings});
-  device.slots = reader.number("slots", 128, {1, RingShape::kMaxSlots});
-  device.weight = reader.number("weight", 1, {1, 1000});
-  device.iops = reader.number("iops", 0, {0, kMaxCount});
+  const Driver* driver = place.system.driver(*device.driver);
+  const bool is_net = driver == nullptr ? !reader.has("volume") : driver->is_net();
+  const std::string_view misplaced = driver == nullptr ? ""
+                                     : is_net          ? reader.any_of(kVolumeKeys)
+                                                       : reader.any_of(kPortKeys);
+  if (!misplaced.empty()) {
+    (void)(is_net ? reader.any_of(kPortKeys) : reader.any_of(kVolumeKeys));
+    reader.problem(
+        reader.position(misplaced),
+        fmt::format("driver '{}' is of kind '{}', where a device has no '{}'", *device.driver,
+                    *driver->kind, misplaced),
+        fmt::format("remove it, or name a driver of kind \"{}\"", is_net ? "block" : "net"));
+  } else if (is_net) {
+    device.port = read_port(reader, place, *device.name);
+  } else {
+    device.volume = reader.name("volume");
+    device.read_only = reader.flag("read_only", false);
+    device.region = reader.size("region", "16M");
+    device.iops = reader.number("iops", 0, {0, kMaxCount});
+  }
+  device.queues = reader.number("queues", 1, {1, is_net ? net::kMaxPairs : Geometry::kMaxRings});
+  device.slots = reader.number("slots", is_net ? net::kSlots : 128,
+                               {is_net ? net::kMinSlots : 1, RingShape::kMaxSlots});
+  device.weight = reader.number("weight", 1, {1, kMaxWeight});
   device.bytes_per_second = reader.size("bytes_per_second", "0");
-  device.socket = reader.path("socket", base, "");
+  device.socket = reader.path("socket", place.base, "");
   device.connect = reader.flag("connect", true);
+  if (!device.has_socket() && !device.socket->empty()) {
+    reader.problem(device.socket.at, "a TAP has no socket", "remove 'socket', or 'tap'");
+  }
   reader.finish();
   return device;
 }
@@ -97,14 +217,15 @@ Vm read_vm(const toml::table& table, const fs::path& base, Problems& problems) {
   return vm;
 }
 
-Client read_client(const toml::table& table, const fs::path& base, Problems& problems) {
+Client read_client(const toml::table& table, const fs::path& base, const System& system,
+                   Problems& problems) {
   TableReader reader(table, "[[client]]", problems);
   Client client;
   client.name = reader.name("name");
   client.account = reader.size("account");
   client.audit = reader.flag("audit", false);
   reader.tables("device", [&](const toml::table& inner) {
-    client.devices.push_back(read_device(inner, base, problems));
+    client.devices.push_back(read_device(inner, {base, system, *client.name}, problems));
   });
   reader.table("vm", [&](const toml::table& inner) { client.vm = read_vm(inner, base, problems); });
   reader.finish();
@@ -120,8 +241,8 @@ System read_system(const toml::table& table, const fs::path& base, Problems& pro
   reader.tables("driver", [&](const toml::table& inner) {
     system.drivers.push_back(read_driver(inner, base, problems));
   });
-  reader.tables("client", [&](const toml::table& inner) {
-    system.clients.push_back(read_client(inner, base, problems));
+  reader.tables("client", [&](const toml::table& inner) {  // after the drivers that they name
+    system.clients.push_back(read_client(inner, base, system, problems));
   });
   reader.finish();
   return system;
@@ -135,6 +256,10 @@ bool Driver::read_only() const noexcept {
 }
 
 Geometry Device::geometry() const noexcept {
+  if (port) {
+    return net::port_geometry(static_cast<std::uint16_t>(*queues),
+                              static_cast<std::uint32_t>(*slots));
+  }
   Geometry geometry;
   const std::uint64_t pages = *region / kPageBytes;
   geometry.pages = pages <= Geometry::kMaxPages ? static_cast<std::uint32_t>(pages) : 0;
@@ -142,6 +267,10 @@ Geometry Device::geometry() const noexcept {
   geometry.slot_bytes = block::kSlotBytes;
   geometry.slots = static_cast<std::uint32_t>(*slots);
   return geometry;
+}
+
+std::uint64_t Device::region_bytes() const noexcept {
+  return port ? geometry().bytes() : *region;
 }
 
 const Driver* System::driver(std::string_view driver_name) const noexcept {

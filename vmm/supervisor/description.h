@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "protocols/net.h"
 #include "protocols/session.h"
+#include "vmm/supervisor/addresses.h"
 #include "vmm/supervisor/problems.h"
 
 namespace cede::supervisor {
@@ -27,33 +29,73 @@ struct Volume {
   Field<bool> read_only;
 };
 
+// How a switch reaches the world: a TAP that is made for it, or an interface that is there.
+struct Uplink {
+  Field<std::string> tap;                          // one of the two is empty
+  Field<std::string> interface;                    // both: the switch has no uplink
+  Field<std::optional<InterfaceAddress>> address;  // of the TAP
+
+  [[nodiscard]] const Field<std::string>& name() const noexcept {
+    return tap->empty() ? interface : tap;
+  }
+};
+
 struct Driver {
   Field<std::string> name;
-  Field<std::string> kind;  // "block"
+  Field<std::string> kind;  // "block" or "net"
+  // A block driver's disk.
   Field<std::filesystem::path> disk;
   Field<bool> direct;
   std::vector<Volume> volumes;
+  // A net driver's switch.
+  Uplink uplink;
+  Field<std::uint64_t> mtu;  // 0: the uplink's where that is an interface, or kDefaultMtu
 
+  [[nodiscard]] bool is_net() const noexcept { return *kind == "net"; }
   // Nothing writes to the disk: it is opened, and locked, for reading only.
   [[nodiscard]] bool read_only() const noexcept;
 };
 
-// A client's attachment to a volume.
+inline constexpr std::uint64_t kDefaultMtu = 1500;
+
+// What a switch is told of a client's port, and the client's interface on it.
+struct Port {
+  Field<net::MacAddress> mac;
+  Field<std::optional<Ipv4>> ipv4;          // the only sender that it may name
+  Field<std::uint64_t> vlan;                // untagged frames are of it; 0: none
+  Field<std::vector<std::uint64_t>> trunk;  // tags that come and go
+  Field<bool> isolated;
+  Field<bool> spoofing;
+  Field<std::uint64_t> packets_per_second;  // 0: no limit
+  Field<std::uint64_t> storm;               // frames to everybody, a second
+  // The interface that makes a network namespace the client, or empty: a VM by vhost-user-net.
+  Field<std::string> tap;
+  Field<std::filesystem::path> netns;  // empty: the supervisor's own
+  Field<std::optional<InterfaceAddress>> address;
+};
+
+// A client's attachment to a volume or to a switch.
 struct Device {
   Field<std::string> name;
   Field<std::string> driver;
-  Field<std::string> volume;
-  Field<bool> read_only;
-  Field<std::uint64_t> region;  // bytes
   Field<std::uint64_t> queues;
   Field<std::uint64_t> slots;
   Field<std::uint64_t> weight;
-  Field<std::uint64_t> iops;              // 0: no limit
   Field<std::uint64_t> bytes_per_second;  // 0: no limit
   Field<std::filesystem::path> socket;    // empty: in the runtime directory
   Field<bool> connect;
+  std::optional<Port> port;  // with a net driver
+  // With a block driver.
+  Field<std::string> volume;
+  Field<bool> read_only;
+  Field<std::uint64_t> region;  // bytes
+  Field<std::uint64_t> iops;    // 0: no limit
 
   [[nodiscard]] Geometry geometry() const noexcept;
+  // Of the region that the client gives up while connected.
+  [[nodiscard]] std::uint64_t region_bytes() const noexcept;
+  // Something listens on a socket for the client's VM.
+  [[nodiscard]] bool has_socket() const noexcept { return !port || port->tap->empty(); }
 };
 
 // A stock QEMU guest that the supervisor starts once the client's devices are connected.

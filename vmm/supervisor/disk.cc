@@ -126,7 +126,9 @@ std::vector<Disk> open_disks(const System& system, Problems& problems, milliseco
   DiskOpener opener(problems, patience);
   std::vector<Disk> disks;
   disks.reserve(system.drivers.size());
-  for (const Driver& driver : system.drivers) disks.push_back(opener.open(driver));
+  for (const Driver& driver : system.drivers) {
+    disks.push_back(driver.is_net() ? Disk() : opener.open(driver));
+  }
   return disks;
 }
 

@@ -46,6 +46,13 @@ std::filesystem::path socket_path(const Device& device,
   return client_directory / (*device.name + ".sock");
 }
 
+std::string endpoint_text(const Device& device, const std::filesystem::path& client_directory) {
+  if (device.has_socket()) return "for QEMU at " + socket_path(device, client_directory).string();
+  const Port& port = *device.port;
+  if (port.netns->empty()) return "as TAP " + *port.tap;
+  return fmt::format("as TAP {} in {}", *port.tap, port.netns->string());
+}
+
 std::string export_argument(const System& system, const Attachment& attachment) {
   const Client& client = system.clients[attachment.client];
   const Device& device = client.devices[attachment.device];
@@ -64,7 +71,32 @@ std::string export_argument(const System& system, const Attachment& attachment) 
   return text + ",serial=" + volume.name->substr(0, VIRTIO_BLK_ID_BYTES);
 }
 
-std::string device_argument(const Device& device, const std::filesystem::path& socket) {
+std::string port_argument(const System& system, const Attachment& attachment) {
+  const Client& client = system.clients[attachment.client];
+  const Device& device = client.devices[attachment.device];
+  const Port& port = *device.port;
+  std::string text = fmt::format("device={},name={}/{},mac={},weight={}", attachment.number,
+                                 *client.name, *device.name, format_mac(*port.mac), *device.weight);
+  if (*port.ipv4) text += ",ipv4=" + format_ipv4(**port.ipv4);
+  if (*port.vlan != 0) text += fmt::format(",vlan={}", *port.vlan);
+  if (!port.trunk->empty()) text += fmt::format(",trunk={}", fmt::join(*port.trunk, "+"));
+  if (*port.isolated) text += ",isolated";
+  if (*port.spoofing) text += ",spoofing";
+  if (*port.packets_per_second != 0) text += fmt::format(",pps={}", *port.packets_per_second);
+  if (*device.bytes_per_second != 0) text += fmt::format(",bps={}", *device.bytes_per_second);
+  return text + fmt::format(",storm={}", *port.storm);
+}
+
+std::string device_argument(const Device& device, const std::filesystem::path& socket,
+                            const std::vector<int>& taps) {
+  if (device.port && !taps.empty()) {
+    return fmt::format("class=tap,name={},tap={},slots={}", *device.name, fmt::join(taps, "+"),
+                       *device.slots);
+  }
+  if (device.port) {
+    return fmt::format("class=net,name={},socket={},queues={},slots={}", *device.name,
+                       socket.string(), *device.queues, *device.slots);
+  }
   return fmt::format("name={},socket={},queues={},slots={},pages={}", *device.name, socket.string(),
                      *device.queues, *device.slots, *device.region / kPageBytes);
 }
@@ -73,7 +105,7 @@ std::uint64_t region_bytes(const System& system, std::size_t driver) {
   std::uint64_t regions = 0;
   for (const Attachment& attachment : plan_attachments(system)) {
     if (attachment.driver != driver) continue;
-    regions += *system.clients[attachment.client].devices[attachment.device].region;
+    regions += system.clients[attachment.client].devices[attachment.device].region_bytes();
   }
   return regions;
 }
@@ -93,18 +125,34 @@ std::vector<std::string> vm_arguments(const Client& client, const Vm& vm, const 
   options.run_directory = paths.run_directory;
   options.accelerator = qemu::best_accelerator();
   for (const Device& device : client.devices) {
-    options.disks.push_back({.socket = socket_path(device, client_directory),
-                             .queues = static_cast<unsigned>(*device.queues)});
+    const std::string socket = socket_path(device, client_directory);
+    const auto queues = static_cast<unsigned>(*device.queues);
+    if (!device.port) {
+      options.disks.push_back({.socket = socket, .queues = queues});
+    } else if (device.has_socket()) {
+      options.nics.push_back(
+          {.socket = socket, .mac = format_mac(*device.port->mac), .queues = queues});
+    }
   }
   return qemu::qemu_arguments(options);
 }
 
 std::vector<std::string> attach_arguments(const Client& client,
-                                          const std::filesystem::path& client_directory) {
+                                          const std::filesystem::path& client_directory,
+                                          bool legacy_interrupts) {
   std::vector<std::string> arguments{"-object",  "memory-backend-memfd,id=mem,size=1G,share=on",
                                      "-machine", "memory-backend=mem",
                                      "-m",       "1G"};
   for (const Device& device : client.devices) {
+    if (!device.has_socket()) continue;
+    if (device.port) {
+      const auto nic = qemu::nic_arguments({.socket = socket_path(device, client_directory),
+                                            .mac = format_mac(*device.port->mac),
+                                            .queues = static_cast<unsigned>(*device.queues)},
+                                           *device.name, legacy_interrupts);
+      arguments.insert(arguments.end(), nic.begin(), nic.end());
+      continue;
+    }
     arguments.insert(
         arguments.end(),
         {"-chardev",

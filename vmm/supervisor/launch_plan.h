@@ -27,11 +27,17 @@ struct Attachment {
 [[nodiscard]] std::filesystem::path socket_path(const Device& device,
                                                 const std::filesystem::path& client_directory);
 
+// Where the client of a device finds it: "for QEMU at PATH", "as TAP alice0 in PATH".
+[[nodiscard]] std::string endpoint_text(const Device& device,
+                                        const std::filesystem::path& client_directory);
+
 // One --export argument of cede-driver.
 [[nodiscard]] std::string export_argument(const System& system, const Attachment& attachment);
-// One --device argument of cede-frontend.
-[[nodiscard]] std::string device_argument(const Device& device,
-                                          const std::filesystem::path& socket);
+// One --port argument of cede-switch.
+[[nodiscard]] std::string port_argument(const System& system, const Attachment& attachment);
+// One --device argument of cede-frontend. `taps` are the descriptors of a TAP's queues.
+[[nodiscard]] std::string device_argument(const Device& device, const std::filesystem::path& socket,
+                                          const std::vector<int>& taps);
 
 // What a driver's sessions have for regions, all of them connected.
 [[nodiscard]] std::uint64_t region_bytes(const System& system, std::size_t driver);
@@ -50,9 +56,10 @@ struct VmPaths {
                                                     const std::filesystem::path& client_directory);
 
 // The arguments that attach a QEMU of the user's own to a client's devices: its memory has to be
-// shared, and each device is a chardev and a vhost-user-blk-pci.
+// shared, and each device is a chardev and a vhost-user-blk-pci or virtio-net-pci. For
+// `legacy_interrupts` see qemu::crashes_on_msix().
 [[nodiscard]] std::vector<std::string> attach_arguments(
-    const Client& client, const std::filesystem::path& client_directory);
+    const Client& client, const std::filesystem::path& client_directory, bool legacy_interrupts);
 
 // Arguments as one line for a shell.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& arguments);

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "vmm/supervisor/network_interface.h"
 #include "vmm/supervisor/size.h"
 
 namespace cede::supervisor {
@@ -44,6 +45,13 @@ void check_locked_memory(const System& system) {
   }
 }
 
+std::string what_it_serves(const DriverDomain& driver) {
+  const Driver& spec = driver.spec;
+  if (!spec.is_net()) return fmt::format("{} on {}", *spec.kind, spec.disk->string());
+  return fmt::format("{}, MTU {}, {}", *spec.kind, driver.uplink.mtu,
+                     driver.uplink.fd ? "uplink " + *spec.uplink.name() : "no uplink");
+}
+
 Fd open_for_guest(const std::filesystem::path& path, const std::string& client) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
@@ -55,7 +63,7 @@ Fd open_for_guest(const std::filesystem::path& path, const std::string& client) 
 
 }  // namespace
 
-Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
+Machine::Machine(EventLoop& loop, const System& system, Resources resources,
                  const RuntimeDir& runtime, Progress progress)
     : loop_(loop),
       system_(system),
@@ -74,7 +82,8 @@ Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
     const Driver& spec = system.drivers[i];
     drivers_.push_back(std::unique_ptr<DriverDomain>(
         new DriverDomain{spec,
-                         std::move(disks[i]),
+                         std::move(resources.disks[i]),
+                         std::move(resources.interfaces.uplinks[i]),
                          Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
                                 [this, i](const std::string& how) { driver_ended(i, how); }),
                          nullptr,
@@ -86,6 +95,7 @@ Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
     clients_.push_back(std::unique_ptr<ClientDomain>(
         new ClientDomain{spec,
                          runtime.make_client(*spec.name, uid),
+                         std::move(resources.interfaces.taps[i]),
                          Domain(loop, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
                          {},
@@ -97,7 +107,7 @@ Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
     const Client& client = system.clients[plan.client];
     const Device& device = client.devices[plan.device];
     const auto socket = socket_path(device, clients_[plan.client]->directory);
-    if (socket.string().size() >= sizeof(sockaddr_un::sun_path)) {
+    if (device.has_socket() && socket.string().size() >= sizeof(sockaddr_un::sun_path)) {
       throw std::runtime_error(fmt::format(
           "the socket's path '{}' is longer than {} bytes; set socket = in the description, or a "
           "shorter CEDE_RUNTIME_DIR",
@@ -105,6 +115,11 @@ Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
     }
     if (!device.socket->empty()) runtime.note(socket);
     links_.push_back({plan, *device.connect, {}});
+  }
+  if (std::any_of(drivers_.begin(), drivers_.end(),
+                  [](const auto& driver) { return !driver->spec.uplink.tap->empty(); })) {
+    link_watch_ = watch_links();
+    link_changes_ = loop.when_readable(link_watch_.get(), [this] { restore_uplinks(); });
   }
 }
 
@@ -116,8 +131,7 @@ void Machine::start() {
                         format_size(*system_.budget)));
   for (std::size_t i = 0; i < drivers_.size(); ++i) {
     start_driver(i);
-    progress_(fmt::format("driver {}: {} on {}", *drivers_[i]->spec.name, *drivers_[i]->spec.kind,
-                          drivers_[i]->spec.disk->string()));
+    progress_(fmt::format("driver {}: {}", *drivers_[i]->spec.name, what_it_serves(*drivers_[i])));
   }
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     start_client(i);
@@ -151,8 +165,8 @@ void Machine::wait_connected() {
     const ClientDomain& client = *clients_[link.plan.client];
     const Device& device = client.spec.devices[link.plan.device];
     progress_(fmt::format("{}: {} {}", label(link),
-                          link.wanted ? "connected, for QEMU at" : "waits for 'cede connect';",
-                          socket_path(device, client.directory).string()));
+                          link.wanted ? "connected," : "waits for 'cede connect';",
+                          endpoint_text(device, client.directory)));
   }
 }
 
@@ -207,23 +221,31 @@ void Machine::start_broker() {
   broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
 }
 
-void Machine::start_driver(std::size_t index) {
-  DriverDomain& driver = *drivers_[index];
-  driver.stats = std::make_unique<StatsMemory>();
+Launch Machine::driver_launch(std::size_t index) {
+  const DriverDomain& driver = *drivers_[index];
   Launch launch;
-  launch.arguments = {
-      programs_.driver.string(), "--disk-fd",  std::to_string(driver.disk.fd.get()), "--disk-name",
-      *driver.spec.name,         "--stats-fd", std::to_string(driver.stats->fd())};
+  launch.arguments = {programs_.driver.string(), "--disk-fd", std::to_string(driver.disk.fd.get()),
+                      "--disk-name", *driver.spec.name};
+  launch.inherited = {driver.disk.fd.get()};
   for (const Link& link : links_) {
     if (link.plan.driver != index) continue;
     launch.arguments.insert(launch.arguments.end(),
                             {"--export", export_argument(system_, link.plan)});
   }
+  return launch;
+}
+
+void Machine::start_driver(std::size_t index) {
+  DriverDomain& driver = *drivers_[index];
+  driver.stats = std::make_unique<StatsMemory>();
+  Launch launch = driver.spec.is_net() ? switch_launch(index) : driver_launch(index);
+  launch.arguments.insert(launch.arguments.end(),
+                          {"--stats-fd", std::to_string(driver.stats->fd())});
+  launch.inherited.push_back(driver.stats->fd());
   if (const auto uid = driver.domain.uid()) {
     launch.arguments.insert(launch.arguments.end(),
                             {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
   }
-  launch.inherited = {driver.disk.fd.get(), driver.stats->fd()};
   launch.locked_bytes = locked_bytes(system_, index);
   launch.open_files = kOpenFiles;
   driver.domain.start(*broker_, cgroup_, 0, std::move(launch));
@@ -233,10 +255,14 @@ void Machine::start_client(std::size_t index) {
   ClientDomain& client = *clients_[index];
   Launch launch;
   launch.arguments = {programs_.frontend.string()};
-  for (const Device& device : client.spec.devices) {
+  for (std::size_t i = 0; i < client.spec.devices.size(); ++i) {
+    const Device& device = client.spec.devices[i];
+    std::vector<int> taps;
+    for (const Fd& queue : client.taps[i]) taps.push_back(queue.get());
     launch.arguments.insert(
         launch.arguments.end(),
-        {"--device", device_argument(device, socket_path(device, client.directory))});
+        {"--device", device_argument(device, socket_path(device, client.directory), taps)});
+    launch.inherited.insert(launch.inherited.end(), taps.begin(), taps.end());
   }
   if (*client.spec.audit) {
     if (!client.audit_pipe) {

@@ -17,6 +17,7 @@
 #include "vmm/supervisor/disk.h"
 #include "vmm/supervisor/domain.h"
 #include "vmm/supervisor/event_loop.h"
+#include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
 #include "vmm/supervisor/programs.h"
 #include "vmm/supervisor/runtime_dir.h"
@@ -24,9 +25,16 @@
 
 namespace cede::supervisor {
 
+// What the domains serve and are reached by, opened and locked.
+struct Resources {
+  std::vector<Disk> disks;
+  Interfaces interfaces;
+};
+
 struct DriverDomain {
   const Driver& spec;
-  Disk disk;
+  Disk disk;               // a block driver's
+  UplinkInterface uplink;  // a switch's
   Domain domain;
   std::unique_ptr<StatsMemory> stats;  // of the current life
   std::vector<Handle> past;            // earlier lives; their sessions may not be home yet
@@ -35,6 +43,7 @@ struct DriverDomain {
 struct ClientDomain {
   const Client& spec;
   std::filesystem::path directory;  // of its sockets
+  std::vector<TapQueues> taps;      // of its devices
   Domain domain;
   RecentLines audit;  // JSON, from the frontend's attempts to take pages back
   std::unique_ptr<OutputPipe> audit_pipe;
@@ -54,7 +63,7 @@ class Machine {
   using Progress = std::function<void(const std::string&)>;
 
   // The system, directory and loop have to outlive the machine.
-  Machine(EventLoop& loop, const System& system, std::vector<Disk> disks, const RuntimeDir& runtime,
+  Machine(EventLoop& loop, const System& system, Resources resources, const RuntimeDir& runtime,
           Progress progress);
 
   // Starts everything, and waits until all that is to be connected is; then the guests.
@@ -91,6 +100,8 @@ class Machine {
  private:
   void start_broker();
   void start_driver(std::size_t index);
+  [[nodiscard]] Launch driver_launch(std::size_t index);
+  [[nodiscard]] Launch switch_launch(std::size_t index);
   void start_client(std::size_t index);
   void start_vm(ClientDomain& client);
   void driver_ended(std::size_t index, const std::string& how);
@@ -99,6 +110,7 @@ class Machine {
   // Starts a domain's next life, if there is to be one.
   void revive(Domain& domain, const std::string& how, const EventLoop::Callback& again);
   void handle_events();
+  void restore_uplinks();
 
   void grant_due();
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
@@ -110,6 +122,7 @@ class Machine {
 
   void stop_guests();
   void stop_domains();
+  void close_interfaces();
   [[nodiscard]] bool pages_are_home();
 
   EventLoop& loop_;
@@ -135,6 +148,8 @@ class Machine {
   std::vector<std::unique_ptr<ClientDomain>> clients_;
   std::vector<Link> links_;
   EventLoop::Registration grant_timer_;
+  Fd link_watch_;  // where a switch has a TAP for its uplink
+  EventLoop::Registration link_changes_;
 };
 
 }  // namespace cede::supervisor

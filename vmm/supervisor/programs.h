@@ -9,7 +9,8 @@ namespace cede::supervisor {
 
 struct Programs {
   std::filesystem::path broker;
-  std::filesystem::path driver;
+  std::filesystem::path driver;      // of kind "block"
+  std::filesystem::path net_switch;  // of kind "net"
   std::filesystem::path frontend;
 };
 

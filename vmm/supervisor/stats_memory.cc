@@ -40,9 +40,14 @@ DeviceCounters StatsMemory::read(std::size_t device) const noexcept {
       .rejected = value(stats.rejected),
       .doorbells = value(stats.doorbells),
       .wakeups = value(stats.wakeups),
+      .sent_frames = value(stats.net.sent_frames),
+      .sent_bytes = value(stats.net.sent_bytes),
+      .received_frames = value(stats.net.received_frames),
+      .received_bytes = value(stats.net.received_bytes),
   };
   for (std::size_t i = 0; i < kLatencyBuckets; ++i)
     counters.latency[i] = value(stats.block.latency[i]);
+  for (std::size_t i = 0; i < kDropReasons; ++i) counters.drops[i] = value(stats.net.drops[i]);
   return counters;
 }
 

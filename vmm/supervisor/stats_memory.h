@@ -22,6 +22,10 @@ struct DeviceCounters {
   std::uint64_t rejected = 0;
   std::uint64_t doorbells = 0, wakeups = 0;
   std::array<std::uint64_t, kLatencyBuckets> latency{};
+  // A port's; "sent" is what came from the client.
+  std::uint64_t sent_frames = 0, sent_bytes = 0;
+  std::uint64_t received_frames = 0, received_bytes = 0;
+  std::array<std::uint64_t, kDropReasons> drops{};
 };
 
 class StatsMemory {

@@ -31,11 +31,11 @@ json::object outcome(const std::string& problem) {
 
 class Supervisor {
  public:
-  Supervisor(const System& system, std::vector<Disk> disks, RuntimeDir runtime,
+  Supervisor(const System& system, Resources resources, RuntimeDir runtime,
              const Reporter& reporter)
       : runtime_(std::move(runtime)),
         reporter_(reporter),
-        machine_(loop_, system, std::move(disks), runtime_,
+        machine_(loop_, system, std::move(resources), runtime_,
                  [this](const std::string& line) { progress(line); }),
         server_(
             loop_, runtime_.path() / "control.sock",
@@ -108,9 +108,9 @@ class Supervisor {
 
 }  // namespace
 
-bool supervise(const System& system, std::vector<Disk> disks, RuntimeDir runtime,
+bool supervise(const System& system, Resources resources, RuntimeDir runtime,
                const Reporter& reporter) {
-  return Supervisor(system, std::move(disks), std::move(runtime), reporter).run();
+  return Supervisor(system, std::move(resources), std::move(runtime), reporter).run();
 }
 
 }  // namespace cede::supervisor

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "vmm/supervisor/description.h"
-#include "vmm/supervisor/disk.h"
+#include "vmm/supervisor/machine.h"
 #include "vmm/supervisor/runtime_dir.h"
 
 namespace cede::supervisor {
@@ -20,7 +20,7 @@ struct Reporter {
 // Runs the system until SIGTERM, SIGINT or a "down" request, or until the broker dies. Children end
 // with the thread that calls this. True: it started, it ended in order, and every page came home.
 // Throws std::runtime_error if it does not start; what had been started is stopped then.
-[[nodiscard]] bool supervise(const System& system, std::vector<Disk> disks, RuntimeDir runtime,
+[[nodiscard]] bool supervise(const System& system, Resources resources, RuntimeDir runtime,
                              const Reporter& reporter);
 
 }  // namespace cede::supervisor

@@ -100,6 +100,31 @@ Field<std::uint64_t> TableReader::number(std::string_view key, std::uint64_t fal
   return field;
 }
 
+Field<std::vector<std::uint64_t>> TableReader::numbers(std::string_view key, Range range) {
+  Field<std::vector<std::uint64_t>> field{{}, at_};
+  const toml::node* node = find(key, false, "");
+  if (node == nullptr) return field;
+  field.at = position_of(node->source());
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    problem(field.at, fmt::format("'{}' is not a list", key),
+            fmt::format("write integers between brackets, such as {} = [10, 20]", key));
+    return field;
+  }
+  for (const toml::node& element : *array) {
+    const auto* value = element.as_integer();
+    if (value != nullptr && value->get() >= 0 &&
+        static_cast<std::uint64_t>(value->get()) >= range.low &&
+        static_cast<std::uint64_t>(value->get()) <= range.high) {
+      field.value.push_back(static_cast<std::uint64_t>(value->get()));
+    } else {
+      problem(position_of(element.source()), fmt::format("'{}' holds what is out of range", key),
+              fmt::format("use integers from {} to {}", range.low, range.high));
+    }
+  }
+  return field;
+}
+
 Field<bool> TableReader::flag(std::string_view key, bool fallback) {
   Field<bool> field{fallback, at_};
   const toml::node* node = find(key, false, "");
@@ -150,6 +175,21 @@ void TableReader::table(std::string_view key, const std::function<void(const tom
     problem(position_of(node->source()), fmt::format("'{}' is not a table", key),
             fmt::format("begin it with a [...{}] line", key));
   }
+}
+
+std::string_view TableReader::any_of(std::span<const std::string_view> keys) {
+  std::string_view first;
+  for (const std::string_view key : keys) {
+    if (!has(key)) continue;
+    asked_.push_back(key);
+    if (first.empty()) first = key;
+  }
+  return first;
+}
+
+Position TableReader::position(std::string_view key) const {
+  const toml::node* node = table_.get(key);
+  return node == nullptr ? at_ : position_of(node->source());
 }
 
 void TableReader::finish() {

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ class TableReader {
   Field<std::string> name(std::string_view key);
   Field<std::uint64_t> size(std::string_view key, const char* fallback = nullptr);
   Field<std::uint64_t> number(std::string_view key, std::uint64_t fallback, Range range);
+  // A list of integers, empty by default.
+  Field<std::vector<std::uint64_t>> numbers(std::string_view key, Range range);
   Field<bool> flag(std::string_view key, bool fallback);
   // Relative paths start at `base`; an empty value stays empty.
   Field<std::filesystem::path> path(std::string_view key, const std::filesystem::path& base,
@@ -44,6 +47,9 @@ class TableReader {
   void table(std::string_view key, const std::function<void(const toml::table&)>& read);
 
   [[nodiscard]] bool has(std::string_view key) const { return table_.contains(key); }
+  // The first of `keys` that is there, empty if none is. They count as asked for.
+  std::string_view any_of(std::span<const std::string_view> keys);
+  [[nodiscard]] Position position(std::string_view key) const;
   [[nodiscard]] Position at() const noexcept { return at_; }
   void problem(Position at, std::string what, std::string remedy);
 

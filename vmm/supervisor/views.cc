@@ -4,7 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <string_view>
+
+#include "vmm/qemu/guest_vm.h"
 
 namespace cede::supervisor {
 namespace {
@@ -88,7 +92,12 @@ json::array domains_view(const Machine& machine, const Books& books) {
   domains.push_back(std::move(root));
   for (const auto& driver : machine.drivers()) {
     json::object view = domain_view(books, driver->domain, "driver");
-    view["disk"] = driver->spec.disk->string();
+    if (!driver->spec.is_net()) {
+      view["disk"] = driver->spec.disk->string();
+    } else {
+      view["mtu"] = driver->uplink.mtu;
+      if (driver->uplink.fd) view["uplink"] = *driver->spec.uplink.name();
+    }
     domains.push_back(std::move(view));
   }
   for (const auto& client : machine.clients()) {
@@ -106,11 +115,20 @@ json::object link_view(const Machine& machine, const Link& link, const LedgerRow
   json::object view{{"client", *client.spec.name},
                     {"device", *device.name},
                     {"driver", *device.driver},
-                    {"volume", *device.volume},
-                    {"socket", socket_path(device, client.directory).string()},
                     {"wanted", link.wanted},
                     {"state", link.wanted ? "waiting" : "disconnected"},
                     {"pages", 0}};
+  if (device.port) {
+    view["mac"] = format_mac(*device.port->mac);
+  } else {
+    view["volume"] = *device.volume;
+  }
+  if (device.has_socket()) {
+    view["socket"] = socket_path(device, client.directory).string();
+  } else {
+    view["tap"] = *device.port->tap;
+    if (!device.port->netns->empty()) view["netns"] = device.port->netns->string();
+  }
   if (row != nullptr) {
     view["state"] = to_string(static_cast<SessionState>(row->state));
     view["pages"] = row->pages;
@@ -150,6 +168,24 @@ json::object device_stats(const DeviceCounters& counters) {
   }
   view["latency"] = std::move(latency);
   return view;
+}
+
+constexpr std::array<std::string_view, kDropReasons> kDropNames{
+    "malformed", "spoofed",  "guarded",   "vlan",     "limited",
+    "storm",     "isolated", "no_buffer", "too_long", "link_down"};
+
+json::object port_stats(const DeviceCounters& counters) {
+  json::object drops;
+  for (std::size_t i = 0; i < kDropReasons; ++i) drops[kDropNames[i]] = counters.drops[i];
+  return {{"sessions", counters.sessions},
+          {"sent_frames", counters.sent_frames},
+          {"sent_bytes", counters.sent_bytes},
+          {"received_frames", counters.received_frames},
+          {"received_bytes", counters.received_bytes},
+          {"drops", std::move(drops)},
+          {"rejected", counters.rejected},
+          {"doorbells", counters.doorbells},
+          {"wakeups", counters.wakeups}};
 }
 
 json::object failure(std::string text) {
@@ -194,8 +230,9 @@ json::object stats_view(Machine& machine) {
     json::object view = link_view(machine, link, machine.session_of(link, *rows));
     const DriverDomain& driver = *machine.drivers()[link.plan.driver];
     view["life"] = driver.domain.lives();
-    view["stats"] =
-        device_stats(driver.stats ? driver.stats->read(link.plan.number) : DeviceCounters{});
+    const DeviceCounters counters =
+        driver.stats ? driver.stats->read(link.plan.number) : DeviceCounters{};
+    view["stats"] = driver.spec.is_net() ? port_stats(counters) : device_stats(counters);
     devices.push_back(std::move(view));
   }
   return {{"ok", true}, {"name", *machine.system().name}, {"devices", std::move(devices)}};
@@ -205,7 +242,10 @@ json::object qemu_view(const Machine& machine, std::string_view client) {
   for (const auto& candidate : machine.clients()) {
     if (*candidate->spec.name != client) continue;
     json::array arguments;
-    for (const std::string& argument : attach_arguments(candidate->spec, candidate->directory)) {
+    const bool legacy_interrupts =
+        qemu::crashes_on_msix("qemu-system-x86_64", qemu::best_accelerator());
+    for (const std::string& argument :
+         attach_arguments(candidate->spec, candidate->directory, legacy_interrupts)) {
       arguments.push_back(json::value(argument));
     }
     return {{"ok", true}, {"arguments", std::move(arguments)}};

@@ -174,7 +174,7 @@ const Mistake kMistakes[] = {
      "f:3:1: [[driver]] has no 'disk'; add disk = \"...\"\n"},
     {"KindThatDoesNotExist",
      "name = \"a\"\nbudget = 1\n[[driver]]\nname = \"d\"\nkind = \"tape\"\ndisk = \"x\"\n",
-     "f:5:8: no driver of kind 'tape'; use kind = \"block\"\n"},
+     "f:5:8: no driver of kind 'tape'; use kind = \"block\" or kind = \"net\"\n"},
     {"EmptyDisk",
      "name = \"a\"\nbudget = 1\n[[driver]]\nname = \"d\"\nkind = \"block\"\ndisk = \"\"\n",
      "f:6:8: 'disk' is empty; write the path of a file\n"},
@@ -200,10 +200,10 @@ const Mistake kMistakes[] = {
      "name = \"a\"\nbudget = 1\n[[client]]\nname = \"c\"\naccount = 1\n  [[client.device]]\n"
      "  name = \"v\"\n  driver = \"d\"\n  volume = \"v\"\n  queues = 17\n  slots = 0\n"
      "  weight = 1.5\n  iops = -1\n",
+     "f:13:10: 'iops' is out of range; use an integer from 0 to 1000000000000\n"
      "f:10:12: 'queues' is out of range; use an integer from 1 to 16\n"
      "f:11:11: 'slots' is out of range; use an integer from 1 to 4096\n"
-     "f:12:12: 'weight' is out of range; use an integer from 1 to 1000\n"
-     "f:13:10: 'iops' is out of range; use an integer from 0 to 1000000000000\n"},
+     "f:12:12: 'weight' is out of range; use an integer from 1 to 100\n"},
     {"VmIsAList",
      "name = \"a\"\nbudget = 1\n[[client]]\nname = \"c\"\naccount = 1\n[[client.vm]]\n",
      "f:6:1: 'vm' is not a table; begin it with a [...vm] line\n"},

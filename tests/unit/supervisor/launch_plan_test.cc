@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/supervisor/launch_plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/supervisor/support.h"
@@ -87,8 +88,87 @@ TEST(LaunchPlan, ExportsSayAllThatTheDriverHasToKnow) {
 
 TEST(LaunchPlan, FrontendsAreToldTheirGeometryInPages) {
   const System system = sample();
-  EXPECT_EQ(device_argument(system.clients[0].devices[0], "/run/vda.sock"),
+  EXPECT_EQ(device_argument(system.clients[0].devices[0], "/run/vda.sock", {}),
             "name=vda,socket=/run/vda.sock,queues=2,slots=64,pages=1024");
+}
+
+// Alice's VM and bob's TAP on one switch.
+System network() {
+  Problems problems;
+  System system = parse_system(R"(name = "demo"
+budget = "256M"
+[[driver]]
+name = "sw0"
+kind = "net"
+[[client]]
+name = "alice"
+account = "64M"
+  [[client.device]]
+  name = "eth0"
+  driver = "sw0"
+  mac = "52:54:00:00:00:01"
+  ipv4 = "10.0.0.2"
+  vlan = 10
+  isolated = true
+  spoofing = true
+  weight = 2
+  packets_per_second = 1000
+  bytes_per_second = "1M"
+  storm = 50
+  queues = 2
+  slots = 128
+[[client]]
+name = "bob"
+account = "64M"
+  [[client.device]]
+  name = "eth0"
+  driver = "sw0"
+  mac = "52:54:00:00:00:02"
+  trunk = [10, 20]
+  tap = "bob0"
+)",
+                               "/f", problems);
+  EXPECT_EQ(lines(problems), "");
+  return system;
+}
+
+TEST(LaunchPlan, PortsSayAllThatTheSwitchHasToKnow) {
+  const System system = network();
+  const auto plan = plan_attachments(system);
+  EXPECT_EQ(port_argument(system, plan[0]),
+            "device=0,name=alice/eth0,mac=52:54:00:00:00:01,weight=2,ipv4=10.0.0.2,vlan=10,isolated"
+            ",spoofing,pps=1000,bps=1048576,storm=50");
+  EXPECT_EQ(port_argument(system, plan[1]),
+            "device=1,name=bob/eth0,mac=52:54:00:00:00:02,weight=1,trunk=10+20,storm=10000");
+}
+
+TEST(LaunchPlan, FrontendsServePortsByASocketOrATap) {
+  const System system = network();
+  EXPECT_EQ(device_argument(system.clients[0].devices[0], "/run/eth0.sock", {}),
+            "class=net,name=eth0,socket=/run/eth0.sock,queues=2,slots=128");
+  EXPECT_EQ(device_argument(system.clients[1].devices[0], "", {5, 6}),
+            fmt::format("class=tap,name=eth0,tap=5+6,slots={}", net::kSlots));
+}
+
+TEST(LaunchPlan, ASwitchMayLockItsRegionsTwiceOver) {
+  const std::uint64_t regions =
+      net::port_geometry(2, 128).bytes() + net::port_geometry(1, net::kSlots).bytes();
+  EXPECT_EQ(region_bytes(network(), 0), regions);
+  EXPECT_EQ(locked_bytes(network(), 0), 2 * regions + (64U << 20));
+}
+
+TEST(LaunchPlan, APortIsAttachedWithItsAddressAndATapIsNot) {
+  const System system = network();
+  EXPECT_EQ(shell_line(attach_arguments(system.clients[0], "/run/alice", false)),
+            "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem "
+            "-m 1G -chardev socket,id=eth0,path=/run/alice/eth0.sock,reconnect=1 "
+            "-netdev vhost-user,id=eth0-net,chardev=eth0,queues=2 "
+            "-device virtio-net-pci,netdev=eth0-net,mac=52:54:00:00:00:01,mq=on,vectors=6");
+  EXPECT_NE(shell_line(attach_arguments(system.clients[0], "/run/alice", true)).find("vectors=0"),
+            std::string::npos);
+  EXPECT_EQ(shell_line(attach_arguments(system.clients[1], "/run/bob", false)),
+            "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem "
+            "-m 1G");
 }
 
 TEST(LaunchPlan, SocketsAreInTheClientsDirectoryUnlessNamed) {
@@ -108,7 +188,7 @@ TEST(LaunchPlan, ShellLinesSurviveTheShell) {
 
 TEST(LaunchPlan, AttachingSharesTheMemoryAndReconnects) {
   const System system = sample();
-  const std::string line = shell_line(attach_arguments(system.clients[1], "/run/bob"));
+  const std::string line = shell_line(attach_arguments(system.clients[1], "/run/bob", true));
   EXPECT_EQ(
       line,
       "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem -m 1G "

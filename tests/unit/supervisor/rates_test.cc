@@ -36,40 +36,71 @@ TEST(Rates, AreDifferencesOverTime) {
   const auto rates =
       rates_between(stats(1, 100, 4096, {pair(1000, 100)}),
                     stats(1, 300, 12288, {pair(1000, 100), pair(2000, 198), pair(9000, 2)}), 2.0);
-  ASSERT_EQ(rates.size(), 1U);
-  EXPECT_EQ(rates[0].session, "alice/vda");
-  EXPECT_EQ(rates[0].volume, "disk0/a");
-  EXPECT_DOUBLE_EQ(rates[0].reads_per_second, 100);
-  EXPECT_DOUBLE_EQ(rates[0].read_bytes_per_second, 4096);
-  EXPECT_EQ(rates[0].p50_ns, 2000U);
-  EXPECT_EQ(rates[0].p99_ns, 2000U);
-  EXPECT_EQ(rates[0].errors, 3U);
+  ASSERT_EQ(rates.volumes.size(), 1U);
+  EXPECT_EQ(rates.volumes[0].session, "alice/vda");
+  EXPECT_EQ(rates.volumes[0].volume, "disk0/a");
+  EXPECT_DOUBLE_EQ(rates.volumes[0].reads_per_second, 100);
+  EXPECT_DOUBLE_EQ(rates.volumes[0].read_bytes_per_second, 4096);
+  EXPECT_EQ(rates.volumes[0].p50_ns, 2000U);
+  EXPECT_EQ(rates.volumes[0].p99_ns, 2000U);
+  EXPECT_EQ(rates.volumes[0].errors, 3U);
 }
 
 TEST(Rates, P99IsTheSlowestHundredth) {
   const auto rates =
       rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {pair(10, 98), pair(500, 2)}), 1.0);
-  EXPECT_EQ(rates[0].p50_ns, 10U);
-  EXPECT_EQ(rates[0].p99_ns, 500U);
+  EXPECT_EQ(rates.volumes[0].p50_ns, 10U);
+  EXPECT_EQ(rates.volumes[0].p99_ns, 500U);
 }
 
 TEST(Rates, ANewLifeOfTheDriverCountsFromZero) {
   const auto rates = rates_between(stats(1, 1'000'000, 0, {pair(10, 1'000'000)}),
                                    stats(2, 50, 0, {pair(20, 50)}), 1.0);
-  EXPECT_DOUBLE_EQ(rates[0].reads_per_second, 50);
-  EXPECT_EQ(rates[0].p50_ns, 20U);
+  EXPECT_DOUBLE_EQ(rates.volumes[0].reads_per_second, 50);
+  EXPECT_EQ(rates.volumes[0].p50_ns, 20U);
 }
 
 TEST(Rates, CountersThatFallOrAreAbsurdStayFinite) {
   const auto fell = rates_between(stats(1, 500, 0, {pair(10, 9)}), stats(1, 3, 0, {}), 1.0);
-  EXPECT_DOUBLE_EQ(fell[0].reads_per_second, 0);
-  EXPECT_EQ(fell[0].p50_ns, 0U);
+  EXPECT_DOUBLE_EQ(fell.volumes[0].reads_per_second, 0);
+  EXPECT_EQ(fell.volumes[0].p50_ns, 0U);
   const auto absurd = rates_between(
       stats(1, 0, 0, {}),
       stats(1, UINT64_MAX, UINT64_MAX, {pair(10, UINT64_MAX), pair(20, UINT64_MAX)}), 0.1);
-  EXPECT_LE(short_count(absurd[0].reads_per_second).size(), 7U);
-  EXPECT_EQ(absurd[0].p50_ns, 10U);
-  EXPECT_EQ(absurd[0].p99_ns, 20U);
+  EXPECT_LE(short_count(absurd.volumes[0].reads_per_second).size(), 7U);
+  EXPECT_EQ(absurd.volumes[0].p50_ns, 10U);
+  EXPECT_EQ(absurd.volumes[0].p99_ns, 20U);
+}
+
+json::object port_stats(std::uint64_t frames, std::uint64_t spoofed) {
+  return {
+      {"devices",
+       json::array{json::object{
+           {"client", "alice"},
+           {"device", "eth0"},
+           {"driver", "sw0"},
+           {"mac", "52:54:00:00:00:01"},
+           {"state", "connected"},
+           {"pages", 512},
+           {"life", 1},
+           {"stats", json::object{{"sent_frames", frames},
+                                  {"sent_bytes", frames * 100},
+                                  {"received_frames", 7},
+                                  {"received_bytes", 700},
+                                  {"drops", json::object{{"spoofed", spoofed}, {"storm", 0}}}}}}}}};
+}
+
+TEST(Rates, OfAPortAreFramesBytesAndDropsByReason) {
+  const auto rates = rates_between(port_stats(100, 3), port_stats(300, 5), 2.0);
+  EXPECT_TRUE(rates.volumes.empty());
+  ASSERT_EQ(rates.ports.size(), 1U);
+  const PortRates& port = rates.ports[0];
+  EXPECT_EQ(port.session, "alice/eth0");
+  EXPECT_EQ(port.port, "sw0/52:54:00:00:00:01");
+  EXPECT_DOUBLE_EQ(port.sent_frames_per_second, 100);
+  EXPECT_DOUBLE_EQ(port.sent_bytes_per_second, 10'000);
+  EXPECT_DOUBLE_EQ(port.received_frames_per_second, 0);
+  EXPECT_EQ(port.drops, (std::map<std::string, std::uint64_t>{{"spoofed", 5}}));
 }
 
 TEST(Rates, NumbersAreShort) {

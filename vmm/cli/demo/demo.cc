@@ -17,6 +17,7 @@
 #include "vmm/cli/demo/guest_work.h"
 #include "vmm/cli/demo/host_check.h"
 #include "vmm/cli/demo/leftovers.h"
+#include "vmm/cli/demo/network_show.h"
 #include "vmm/cli/demo/stage.h"
 #include "vmm/qemu/guest_vm.h"
 #include "vmm/supervisor/control_client.h"
@@ -36,8 +37,13 @@ constexpr int kAuditPolls = 500;
 struct Client {
   std::string name;
   std::uint64_t offset;  // of its volume on the disk, bytes
+  std::string mac;
+  std::string address;
 };
-const std::array<Client, 2> kClients{{{"alice", kMiB}, {"bob", kMiB + kVolumeBytes}}};
+const std::array<Client, 2> kClients{
+    {{"alice", kMiB, "52:54:00:77:00:02", "10.77.0.2"},
+     {"bob", kMiB + kVolumeBytes, "52:54:00:77:00:03", "10.77.0.3"}}};
+constexpr std::array<const char*, 2> kDevices{"vda", "eth0"};
 
 // The demo's own copy of everything: a scratch directory that goes when all is well.
 class Demo {
@@ -45,9 +51,9 @@ class Demo {
   explicit Demo(const DemoOptions& options) : options_(options) {}
 
   int run() {
-    stage_.set_steps(8);
-    const bool through =
-        prepare() && start_system() && connect_clients() && show_audit() && boot_guests() && work();
+    stage_.set_steps(9);
+    const bool through = prepare() && start_system() && connect_clients() && show_audit() &&
+                         boot_guests() && work() && talk();
     stop();
     if (through) check_from_outside();
     const bool held = through && stage_.all_held();
@@ -74,17 +80,18 @@ class Demo {
     processes.push_back(now.at("broker_pid").to_number<pid_t>());
     return processes;
   }
-  [[nodiscard]] static std::string socket(const Client& client) {
+  [[nodiscard]] static std::string socket(const Client& client, const char* device) {
     const boost::json::object now = ledger();
     for (const auto& session : now.at("sessions").as_array()) {
       if (session.at("client").as_string() != client.name) continue;
+      if (session.at("device").as_string() != device) continue;
       return std::string(session.at("socket").as_string());
     }
     return {};
   }
 
   bool prepare() {
-    stage_.step("A disk image with two volumes, and a description of the system");
+    stage_.step("A disk image with two volumes, a switch, and a description of the system");
     for (const char* file : {"vmlinuz", "initramfs.cpio.gz"}) {
       if (!fs::exists(options_.images + "/" + file)) {
         return fail(fmt::format("{}/{} is missing; make it with images/build --out {}",
@@ -117,18 +124,24 @@ class Demo {
       text += fmt::format("  [[driver.volume]]\n  name = \"{}\"\n  offset = {}\n  size = {}\n",
                           client.name, client.offset, kVolumeBytes);
     }
+    text += fmt::format(
+        "\n[[driver]]\nname = \"switch0\"\nkind = \"net\"\n"
+        "uplink = {{ tap = \"{}\", address = \"{}/24\" }}\n",
+        NetworkShow::kUplink, NetworkShow::kHost);
     for (const Client& client : kClients) {
       text += fmt::format(
           "\n[[client]]\nname = \"{0}\"\naccount = \"16M\"\naudit = true\n"
           "  [[client.device]]\n  name = \"vda\"\n  driver = \"disk0\"\n  volume = \"{0}\"\n"
-          "  region = \"8M\"\n  connect = false\n",
-          client.name);
+          "  region = \"8M\"\n  connect = false\n"
+          "  [[client.device]]\n  name = \"eth0\"\n  driver = \"switch0\"\n  mac = \"{1}\"\n"
+          "  connect = false\n",
+          client.name, client.mac);
     }
     return text;
   }
 
   bool start_system() {
-    stage_.step("The broker, a block driver domain, and two client domains");
+    stage_.step("The broker, a block and a net driver domain, and two client domains");
     if (!stage_.run_cede({"up", path("system.toml")})) return fail("the system does not start");
     system_runs_ = true;
     stage_.say("the ledger before: every page is in its client's account");
@@ -136,10 +149,12 @@ class Demo {
   }
 
   bool connect_clients() {
-    stage_.step("Each client gives up 8 MiB of its own pages, and connects to its volume");
+    stage_.step("Each client gives up pages of its own for its volume and its network port");
     for (const Client& client : kClients) {
-      if (!stage_.run_cede({"connect", kSystem, client.name, "vda"})) {
-        return fail(client.name + " does not get its volume");
+      for (const char* device : kDevices) {
+        if (!stage_.run_cede({"connect", kSystem, client.name, device})) {
+          return fail(fmt::format("{} does not get its {}", client.name, device));
+        }
       }
     }
     stage_.say("the ledger now: those pages are the sessions', no longer the clients'");
@@ -170,11 +185,12 @@ class Demo {
       const std::string name(domain.at("name").as_string());
       bool all_refused = !audit->as_array().empty();
       for (const auto& report : audit->as_array()) {
+        const std::string label = name + '/' + std::string(report.at("device").as_string());
         for (const auto& attempt : report.at("attempts").as_array()) {
           const bool refused = attempt.at("refused").as_bool();
           all_refused = all_refused && refused;
           stage_.say(fmt::format(
-              "{:6} {:34} {}", name, std::string_view(attempt.at("attempt").as_string()),
+              "{:10} {:34} {}", label, std::string_view(attempt.at("attempt").as_string()),
               refused ? std::string_view(attempt.at("errno").as_string()) : "SUCCEEDED"));
         }
       }
@@ -191,7 +207,8 @@ class Demo {
       guest.name = kClients[i].name;
       guest.kernel = options_.images + "/vmlinuz";
       guest.initrd = options_.images + "/initramfs.cpio.gz";
-      guest.disks = {{socket(kClients[i]), 1}};
+      guest.disks = {{socket(kClients[i], "vda"), 1}};
+      guest.nics = {{socket(kClients[i], "eth0"), kClients[i].mac}};
       guest.run_directory = path(kClients[i].name);
       guest.accelerator = accelerator;
       std::string problem;
@@ -204,9 +221,9 @@ class Demo {
         return fail(fmt::format("{}'s guest does not boot: {}", kClients[i].name,
                                 guests_[i]->last_words()));
       }
-      stage_.say(fmt::format("{}'s guest is up ({}, virtio-blk over {})", kClients[i].name,
-                             accelerator == qemu::Accelerator::Kvm ? "KVM" : "TCG",
-                             socket(kClients[i])));
+      stage_.say(fmt::format("{}'s guest is up ({}, virtio-blk and virtio-net over vhost-user)",
+                             kClients[i].name,
+                             accelerator == qemu::Accelerator::Kvm ? "KVM" : "TCG"));
     }
     return true;
   }
@@ -230,6 +247,14 @@ class Demo {
       stage_.check(both, "each guest " + task.what + trouble);
       if (!both) return false;
     }
+    return true;
+  }
+
+  bool talk() {
+    stage_.step("The guests talk to each other and to the host, and one lies about its address");
+    NetworkShow show(stage_, kSystem, {kClients[0].name, *guests_[0], kClients[0].address},
+                     {kClients[1].name, *guests_[1], kClients[1].address});
+    if (!show.run()) return false;
     stage_.say("what each client did, and how long its operations took");
     if (!stage_.run_cede({"top", kSystem, "--total"})) return fail("no figures");
     stage_.say("the ledger during the sessions");
@@ -245,16 +270,18 @@ class Demo {
     }
     if (!system_runs_) return;
     for (const Client& client : kClients) {
-      stage_.check(stage_.run_cede({"disconnect", kSystem, client.name, "vda"}),
-                   client.name + "'s session is closed");
+      for (const char* device : kDevices) {
+        stage_.check(stage_.run_cede({"disconnect", kSystem, client.name, device}),
+                     fmt::format("{}'s session of {} is closed", client.name, device));
+      }
     }
     stage_.say("the ledger after: every page is back in its client's account");
     (void)stage_.run_cede({"ls", kSystem});
     const std::vector<pid_t> processes = running_processes();
     stage_.check(stage_.run_cede({"down", kSystem}), "the broker's books balance at the end");
-    const auto leftovers = find_leftovers(kSystem, processes);
+    const auto leftovers = find_leftovers(kSystem, processes, {NetworkShow::kUplink});
     for (const std::string& leftover : leftovers) stage_.say("left behind: " + leftover);
-    stage_.check(leftovers.empty(), "no process, socket, cgroup or shared memory is left");
+    stage_.check(leftovers.empty(), "no process, socket, cgroup, shared memory or TAP is left");
   }
 
   void check_from_outside() {

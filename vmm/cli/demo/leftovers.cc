@@ -40,8 +40,12 @@ void find_entry(const fs::path& path, const char* kind, std::vector<std::string>
 }  // namespace
 
 std::vector<std::string> find_leftovers(const std::string& system,
-                                        const std::vector<pid_t>& processes) {
+                                        const std::vector<pid_t>& processes,
+                                        const std::vector<std::string>& interfaces) {
   std::vector<std::string> found;
+  for (const std::string& interface : interfaces) {
+    find_entry(fs::path("/sys/class/net") / interface, "network interface", found);
+  }
   for (const pid_t process : processes) {
     if (!ends_soon(process)) found.push_back(fmt::format("process {}", process));
   }

@@ -9,9 +9,11 @@
 
 namespace cede::cli {
 
-// Each finding is one line: a process, directory, cgroup or shared-memory file of `system`.
-// `processes` are the ids that the system's processes had.
-[[nodiscard]] std::vector<std::string> find_leftovers(const std::string& system,
-                                                      const std::vector<pid_t>& processes);
+// Each finding is one line: a process, directory, cgroup, shared-memory file or network interface
+// of `system`. `processes` are the ids that the system's processes had, `interfaces` the names of
+// its TAPs in this network namespace.
+[[nodiscard]] std::vector<std::string> find_leftovers(
+    const std::string& system, const std::vector<pid_t>& processes,
+    const std::vector<std::string>& interfaces = {});
 
 }  // namespace cede::cli

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/e2e/running_system.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <utility>
+
+#include "vmm/cli/demo/leftovers.h"
+#include "vmm/cli/demo/stage.h"
+#include "vmm/supervisor/control_client.h"
+
+namespace cede::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+cli::ToolResult cede(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), CEDE_BINARY);
+  return cli::run_tool(arguments);
+}
+
+}  // namespace
+
+std::string image(const std::string& file) {
+  const char* directory = ::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
+  return (directory == nullptr ? "CEDE_IMAGES-is-not-set" : std::string(directory)) + "/" + file;
+}
+
+RunningSystem::RunningSystem(std::string name) : name_(std::move(name)) {
+  std::string pattern = (fs::temp_directory_path() / "cede-e2e-XXXXXX").string();
+  EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+  directory_ = pattern;
+  (void)cede({"down", name_});
+}
+
+RunningSystem::~RunningSystem() {
+  (void)cede({"down", name_});
+  if (!testing::Test::HasFailure()) fs::remove_all(directory_);
+}
+
+void RunningSystem::describe(const std::string& text) const {
+  std::ofstream(file("system.toml")) << text;
+}
+
+void RunningSystem::up() const {
+  const auto result = cede({"up", file("system.toml").string()});
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+}
+
+bool RunningSystem::down(const std::vector<std::string>& interfaces) const {
+  const auto result = cede({"down", name_});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
+  for (const std::string& leftover : cli::find_leftovers(name_, {}, interfaces)) {
+    ADD_FAILURE() << "left behind: " << leftover;
+  }
+  return result.exit_status == 0;
+}
+
+boost::json::object RunningSystem::ledger() const {
+  return supervisor::ControlClient(name_).ask({{"op", "ls"}});
+}
+
+boost::json::object RunningSystem::stats() const {
+  return supervisor::ControlClient(name_).ask({{"op", "stats"}});
+}
+
+boost::json::object RunningSystem::session(const std::string& client,
+                                           const std::string& device) const {
+  const boost::json::object now = ledger();
+  for (const auto& session : now.at("sessions").as_array()) {
+    if (session.at("client").as_string() == client && session.at("device").as_string() == device) {
+      return session.as_object();
+    }
+  }
+  ADD_FAILURE() << "no session of " << client << '/' << device;
+  return {};
+}
+
+void RunningSystem::kill_domain(const std::string& domain) {
+  const boost::json::object now = ledger();
+  for (const auto& row : now.at("domains").as_array()) {
+    if (row.at("name").as_string() != domain) continue;
+    const auto pid = row.at("pid").to_number<pid_t>();
+    ASSERT_GT(pid, 0) << domain << " does not run";
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    lives_[domain] = row.at("lives").to_number<std::int64_t>() + 1;
+  }
+}
+
+pid_t RunningSystem::supervisor_pid() const {
+  return ledger().at("pid").to_number<pid_t>();
+}
+
+void RunningSystem::expect_whole_again() const {
+  EXPECT_TRUE(eventually([this] {
+    const boost::json::object now = ledger();
+    for (const auto& row : now.at("domains").as_array()) {
+      const auto killed = lives_.find(std::string(row.at("name").as_string()));
+      if (killed != lives_.end() && row.at("lives").to_number<std::int64_t>() < killed->second) {
+        return false;
+      }
+    }
+    for (const auto& session : now.at("sessions").as_array()) {
+      if (session.at("state").as_string() != "connected") return false;
+    }
+    return now.at("leaving").as_array().empty();
+  })) << boost::json::serialize(ledger());
+  expect_balanced();
+}
+
+void RunningSystem::expect_balanced() const {
+  const boost::json::object now = ledger();
+  EXPECT_TRUE(now.at("totals").at("balanced").as_bool()) << boost::json::serialize(now);
+}
+
+}  // namespace cede::test

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system of the real programs for the end-to-end tests: `cede up`, the ledger, kills, `cede
+// down`.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace cede::test {
+
+// Looks for half a minute. True: it came about.
+bool eventually(auto condition) {
+  for (int i = 0; i < 600; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+// Where images/build's images are.
+[[nodiscard]] std::string image(const std::string& file);
+
+// Whatever fails is a failure of the running test.
+class RunningSystem {
+ public:
+  // Makes a directory, and takes down what an earlier, killed run has left under this name.
+  explicit RunningSystem(std::string name);
+  RunningSystem(const RunningSystem&) = delete;
+  RunningSystem& operator=(const RunningSystem&) = delete;
+  // `cede down`; the directory stays if the test has failed.
+  ~RunningSystem();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::filesystem::path file(const std::string& entry) const {
+    return directory_ / entry;
+  }
+
+  // `cede up` of a description, which is kept for the next up().
+  void describe(const std::string& text) const;
+  void up() const;
+  // `cede down`. True: every page came home. A leftover of the system is a failure; `interfaces`
+  // are its TAPs.
+  bool down(const std::vector<std::string>& interfaces = {}) const;
+
+  // `cede ls --json`, and `cede top`'s counters.
+  [[nodiscard]] boost::json::object ledger() const;
+  [[nodiscard]] boost::json::object stats() const;
+  // The session of a client's device, as in the ledger.
+  [[nodiscard]] boost::json::object session(const std::string& client,
+                                            const std::string& device) const;
+  [[nodiscard]] pid_t supervisor_pid() const;
+
+  // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
+  void kill_domain(const std::string& domain);
+  // Every killed domain lives again, every session is connected, the books balance.
+  void expect_whole_again() const;
+  void expect_balanced() const;
+
+ private:
+  std::string name_;
+  std::filesystem::path directory_;
+  std::map<std::string, std::int64_t> lives_;  // that a killed domain is to have
+};
+
+}  // namespace cede::test

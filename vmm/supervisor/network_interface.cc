@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/supervisor/network_interface.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <system_error>
+#include <thread>
+
+namespace cede::supervisor {
+namespace {
+
+constexpr int kReceiveBuffer = 4 << 20;
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+void check(int result, const char* what) {
+  if (result < 0) fail(what);
+}
+
+ifreq request(const std::string& name) {
+  ifreq result{};
+  name.copy(static_cast<char*>(result.ifr_name), IFNAMSIZ - 1);
+  return result;
+}
+
+Fd control_socket() {
+  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) fail("cannot open a socket");
+  return socket;
+}
+
+void set_mac(int control, const std::string& name, const net::MacAddress& mac) {
+  ifreq change = request(name);
+  change.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+  std::memcpy(static_cast<char*>(change.ifr_hwaddr.sa_data), mac.bytes, sizeof mac.bytes);
+  check(::ioctl(control, SIOCSIFHWADDR, &change), "cannot set the MAC address");
+}
+
+void set_ipv4(int control, unsigned long what, const std::string& name, std::uint32_t value) {
+  ifreq change = request(name);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = value;
+  std::memcpy(&change.ifr_addr, &address, sizeof address);
+  check(::ioctl(control, what, &change), "cannot set the IPv4 address");
+}
+
+void set_address(int control, const std::string& name, const InterfaceAddress& address) {
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, address.address.data(), sizeof bytes);
+  set_ipv4(control, SIOCSIFADDR, name, bytes);
+  set_ipv4(control, SIOCSIFNETMASK, name, htonl(~0U << (32 - address.prefix)));
+}
+
+void bring_up(const TapOptions& options) {
+  const Fd control = control_socket();
+  ifreq change = request(options.name);
+  change.ifr_mtu = static_cast<int>(options.mtu);
+  check(::ioctl(control.get(), SIOCSIFMTU, &change), "cannot set the MTU");
+  if (options.mac) set_mac(control.get(), options.name, *options.mac);
+  change = request(options.name);
+  check(::ioctl(control.get(), SIOCGIFFLAGS, &change), "cannot read the flags");
+  change.ifr_flags = static_cast<short>(change.ifr_flags | IFF_UP);
+  check(::ioctl(control.get(), SIOCSIFFLAGS, &change), "cannot bring it up");
+  if (options.address) set_address(control.get(), options.name, *options.address);
+}
+
+void attach_queue(int fd, const std::string& name, int flags) {
+  ifreq tap = request(name);
+  // The kernel has these flags in a short.
+  tap.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags);
+  check(::ioctl(fd, TUNSETIFF, &tap), "cannot make a TAP");
+  int header = sizeof(net::Header);
+  check(::ioctl(fd, TUNSETVNETHDRSZ, &header), "cannot set the header's size");
+  constexpr unsigned long kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  check(::ioctl(fd, TUNSETOFFLOAD, kOffloads), "cannot set the offloads");
+}
+
+void bind_packet_socket(int fd, const std::string& interface) {
+  const auto index = interface_index(interface);
+  if (!index) {
+    errno = ENODEV;
+    fail("no such interface");
+  }
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = static_cast<int>(*index);
+  check(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "cannot bind");
+  packet_mreq all{};
+  all.mr_ifindex = address.sll_ifindex;
+  all.mr_type = PACKET_MR_PROMISC;
+  check(::setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all),
+        "cannot make it promiscuous");
+}
+
+}  // namespace
+
+bool is_network_namespace(const std::filesystem::path& path) noexcept {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && ::ioctl(fd.get(), NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+
+void in_namespace(const std::filesystem::path& netns, const std::function<void()>& work) {
+  if (netns.empty()) {
+    work();
+    return;
+  }
+  const Fd target(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!target) fail("cannot open the network namespace");
+  std::exception_ptr failure;
+  std::thread([&] {
+    try {
+      check(::setns(target.get(), CLONE_NEWNET), "cannot enter the network namespace");
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+std::optional<std::uint32_t> interface_index(const std::string& name) noexcept {
+  const std::uint32_t index = ::if_nametoindex(name.c_str());
+  return index == 0 ? std::nullopt : std::optional(index);
+}
+
+std::optional<std::uint64_t> interface_mtu(const std::string& name) noexcept {
+  const Fd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq answer = request(name);
+  if (!control || ::ioctl(control.get(), SIOCGIFMTU, &answer) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(answer.ifr_mtu);
+}
+
+std::vector<Fd> open_tap(const TapOptions& options) {
+  std::vector<Fd> queues;
+  const int several = options.queues > 1 ? IFF_MULTI_QUEUE : 0;
+  for (std::uint64_t i = 0; i < options.queues; ++i) {
+    Fd fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) fail("cannot open /dev/net/tun");
+    attach_queue(fd.get(), options.name, several | (i == 0 ? IFF_TUN_EXCL : 0));
+    queues.push_back(std::move(fd));
+  }
+  bring_up(options);
+  return queues;
+}
+
+bool tap_is_lost(int fd) noexcept {
+  ifreq answer{};
+  return ::ioctl(fd, TUNGETIFF, &answer) != 0;
+}
+
+void restore_tap(int fd, const TapOptions& options) {
+  attach_queue(fd, options.name, IFF_TUN_EXCL);
+  bring_up(options);
+}
+
+Fd open_packet_socket(const std::string& interface) {
+  // Bound to no protocol, and so deaf, until all is set.
+  Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) fail("cannot open a packet socket");
+  constexpr int kOn = 1;
+  const auto set = [&](int level, int option, int value, const char* what) {
+    check(::setsockopt(fd.get(), level, option, &value, sizeof value), what);
+  };
+  set(SOL_PACKET, PACKET_VNET_HDR, kOn, "cannot use virtio headers");
+  set(SOL_PACKET, PACKET_IGNORE_OUTGOING, kOn, "cannot leave out what the host sends");
+  set(SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer, "cannot enlarge the receive buffer");
+  bind_packet_socket(fd.get(), interface);
+  return fd;
+}
+
+Fd watch_links() {
+  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK;
+  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    fail("cannot watch the network interfaces");
+  }
+  return fd;
+}
+
+void drain_link_changes(int fd) noexcept {
+  // An overrun says that there was more, which is all that we ask.
+  std::array<char, 4096> ignored;
+  while (::recv(fd, ignored.data(), ignored.size(), MSG_TRUNC) > 0 || errno == ENOBUFS) {
+  }
+}
+
+}  // namespace cede::supervisor
