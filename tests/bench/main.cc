@@ -6,6 +6,7 @@
 
 #include "tests/bench/blk/command.h"
 #include "tests/bench/interrupt.h"
+#include "tests/bench/net/command.h"
 
 namespace {
 
@@ -13,13 +14,14 @@ int run(int argc, char** argv) {
   CLI::App app("Measures Cede beside what it has to be compared with, on this machine.");
   app.require_subcommand(1);
   cede::bench::BlkCommand blk(app);
+  cede::bench::NetCommand net(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
   cede::bench::catch_interrupts();
-  return blk.run();
+  return net.chosen() ? net.run() : blk.run();
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <system_error>
 
-#include "tests/bench/blk/server_process.h"
+#include "tests/bench/server_process.h"
 
 namespace cede::bench {
 namespace {

@@ -4,14 +4,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <memory>
-#include <stdexcept>
-#include <system_error>
 
 #include "tests/bench/blk/report.h"
+#include "tests/bench/selection.h"
 
 namespace cede::bench {
 namespace {
@@ -19,28 +15,6 @@ namespace {
 constexpr double kQuickSeconds = 0.1;
 constexpr unsigned kQuickRepetitions = 1;
 constexpr std::uint64_t kQuickMebibytes = 16;
-
-bool matches(std::string_view name, const std::vector<std::string>& filters) {
-  return filters.empty() || std::ranges::any_of(filters, [name](const std::string& filter) {
-           return name.find(filter) != std::string_view::npos;
-         });
-}
-
-// The items whose names contain one of the filters. Throws where there is none.
-template <class Item>
-std::vector<Item> select(std::span<const Item> items, const std::vector<std::string>& filters,
-                         std::string_view what) {
-  std::vector<Item> selected;
-  std::string names;
-  for (const Item& item : items) {
-    if (matches(item.name, filters)) selected.push_back(item);
-    names += fmt::format(" {}", item.name);
-  }
-  if (selected.empty()) {
-    throw std::runtime_error(fmt::format("no {} matches; there are:{}", what, names));
-  }
-  return selected;
-}
 
 std::string explanation() {
   std::string text =
@@ -68,15 +42,6 @@ std::string explanation() {
       "  cede-bench blk --quick                               does everything work at all?\n"
       "  cede-bench blk --json -                              for a machine to read\n";
   return text;
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"),
-                                                             std::fclose);
-  if (!file || std::fputs(text.c_str(), file.get()) < 0 || std::fflush(file.get()) != 0) {
-    throw std::runtime_error(
-        fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
-  }
 }
 
 }  // namespace
@@ -123,15 +88,8 @@ Plan BlkCommand::plan() const {
 int BlkCommand::run() const {
   const Plan chosen = plan();
   const Measurements all = measure(chosen);
-  if (json_ != "-") fmt::print("{}", as_tables(chosen, all));
-  if (!json_.empty()) {
-    const std::string json = as_json(chosen, all);
-    if (json_ == "-") {
-      fmt::print("{}", json);
-    } else {
-      write_file(json_, json);
-    }
-  }
+  print_results(
+      json_, [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
   const std::uint64_t failed = failed_operations(all);
   if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
   return failed == 0 ? 0 : 1;

@@ -109,15 +109,6 @@ std::string table(const Plan& plan, const Measurements& all, std::size_t w) {
 
 }  // namespace
 
-Spread spread_of(std::vector<double> values) {
-  if (values.empty()) return {};
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  const double median =
-      values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-  return {median, values.front(), values.back()};
-}
-
 std::vector<Ratio> ratios(const Plan& plan, const Measurements& all, std::size_t w) {
   std::vector<Ratio> found;
   const auto add = [&](std::string_view over, std::initializer_list<std::string_view> under) {

@@ -8,16 +8,9 @@
 #include <vector>
 
 #include "tests/bench/blk/measurement.h"
+#include "tests/bench/spread.h"
 
 namespace cede::bench {
-
-struct Spread {
-  double median = 0;
-  double least = 0;
-  double most = 0;
-};
-
-[[nodiscard]] Spread spread_of(std::vector<double> values);
 
 // IOPS of one system over another's. Taken repetition by repetition: the two samples of one are
 // neighbours in time, so a change of the machine between repetitions does not count.

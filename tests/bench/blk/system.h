@@ -2,8 +2,6 @@
 // A system under test: an image of its own, the processes that serve it, and a target of the load.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -15,13 +13,9 @@
 #include "tests/bench/blk/check.h"
 #include "tests/bench/blk/load.h"
 #include "tests/bench/blk/ram_image.h"
+#include "tests/bench/server_process.h"
 
 namespace cede::bench {
-
-struct ServerProcess {
-  std::string role;
-  pid_t pid = 0;
-};
 
 class System {
  public:

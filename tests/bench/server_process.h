@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program of a system under test. Dropping it kills it; it cannot outlive us in any case.
+// A program of a system under test.
 #pragma once
 
+#include <sys/types.h>
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,12 @@
 
 namespace cede::bench {
 
+struct ServerProcess {
+  std::string role;
+  pid_t pid = 0;
+};
+
+// Dropping it kills it; it cannot outlive us in any case.
 // The child has `inherited` under the same numbers. What it prints goes beside the progress, and
 // never into the results. Throws std::runtime_error.
 [[nodiscard]] inline supervisor::Process start_server(std::vector<std::string> arguments,
