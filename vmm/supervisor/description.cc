@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxNameBytes = Name::kBytes - 1;
 constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
+constexpr std::uint64_t kMaxWeight = 100;  // as cede-driver takes it
 constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
 
 Volume read_volume(const toml::table& table, Problems& problems) {
@@ -77,7 +78,7 @@ Device read_device(const toml::table& table, const fs::path& base, Problems& pro
   device.region = reader.size("region", "16M");
   device.queues = reader.number("queues", 1, {1, Geometry::kMaxRings});
   device.slots = reader.number("slots", 128, {1, RingShape::kMaxSlots});
-  device.weight = reader.number("weight", 1, {1, 1000});
+  device.weight = reader.number("weight", 1, {1, kMaxWeight});
   device.iops = reader.number("iops", 0, {0, kMaxCount});
   device.bytes_per_second = reader.size("bytes_per_second", "0");
   device.socket = reader.path("socket", base, "");

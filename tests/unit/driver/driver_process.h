@@ -6,14 +6,14 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,46 +21,12 @@
 #include "driver_vm/session_host/stats_page.h"
 #include "protocols/control.h"
 #include "protocols/posix/channel.h"
+#include "tests/support/image.h"
 #include "tests/support/session_parts.h"
 #include "tests/unit/driver/test_client.h"
+#include "vmm/process/process.h"
 
 namespace cede::test {
-
-// A temporary image, gone with the test.
-class Image {
- public:
-  Image(const std::filesystem::path& folder, std::uint64_t bytes) {
-    path_ = (folder / "cede-driver-test-XXXXXX").string();
-    fd_ = checked(::mkstemp(path_.data()));
-    if (::ftruncate(fd_.get(), static_cast<off_t>(bytes)) != 0) {
-      throw std::runtime_error("cannot size the test image");
-    }
-  }
-  Image(const Image&) = delete;
-  Image& operator=(const Image&) = delete;
-  ~Image() { ::unlink(path_.c_str()); }
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] std::vector<std::byte> read(std::uint64_t offset, std::size_t length) const {
-    std::vector<std::byte> bytes(length);
-    if (::pread(fd_.get(), bytes.data(), length, static_cast<off_t>(offset)) !=
-        static_cast<ssize_t>(length)) {
-      throw std::runtime_error("cannot read the test image");
-    }
-    return bytes;
-  }
-  void write(std::uint64_t offset, std::span<const std::byte> bytes) const {
-    if (::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)) !=
-        static_cast<ssize_t>(bytes.size())) {
-      throw std::runtime_error("cannot write the test image");
-    }
-  }
-
- private:
-  std::string path_;
-  Fd fd_;
-};
 
 inline constexpr Geometry kSmall{
     .pages = 64, .rings = 1, .slot_bytes = block::kSlotBytes, .slots = 32};
@@ -91,33 +57,17 @@ class DriverProcess {
                                         std::to_string(stats.get())};
     for (const std::string& text : exports) command.insert(command.end(), {"--export", text});
     command.insert(command.end(), options.begin(), options.end());
-    std::vector<char*> arguments;
-    for (std::string& word : command) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    Fd log = checked(::memfd_create("test-log", MFD_CLOEXEC));
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      for (const int fd : {capability.get(), disk.get(), stats.get()}) ::fcntl(fd, F_SETFD, 0);
-      ::dup2(log.get(), STDERR_FILENO);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    log_ = std::move(log);
-  }
-  DriverProcess(const DriverProcess&) = delete;
-  DriverProcess& operator=(const DriverProcess&) = delete;
-  ~DriverProcess() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
+    log_ = checked(::memfd_create("test-log", MFD_CLOEXEC));
+    process_ = Process::start({.arguments = std::move(command),
+                               .inherited = {capability.get(), disk.get(), stats.get()},
+                               .output = log_.get()});
   }
 
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
   [[nodiscard]] const DeviceStats& stats(std::uint32_t device) const {
     return stats_->page()[device];
   }
-  // What it wrote to stderr so far.
+  // What it wrote so far.
   [[nodiscard]] std::string log() const {
     std::string text(static_cast<std::size_t>(::lseek(log_.get(), 0, SEEK_END)), '\0');
     const ssize_t got = ::pread(log_.get(), text.data(), text.size(), 0);
@@ -199,21 +149,20 @@ class DriverProcess {
     send(MessageType::Closed, session);
   }
 
-  // Closes the capability socket and returns the exit status (or minus the signal).
+  // Closes the capability socket and returns the exit code (or 128 + the signal).
   int hang_up() {
     broker_.reset();
     return wait();
   }
   int wait() {
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    const std::optional<int> code = process_.wait(std::chrono::milliseconds(kPatience));
+    if (!code) throw std::runtime_error("the driver does not end; " + log());
+    return *code;
   }
 
   // A field of /proc/PID/status.
   [[nodiscard]] std::string status_field(const std::string& key) const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+    std::ifstream file("/proc/" + std::to_string(pid()) + "/status");
     for (std::string line; std::getline(file, line);) {
       if (line.starts_with(key + ":")) {
         line.erase(0, key.size() + 1);
@@ -225,24 +174,24 @@ class DriverProcess {
   }
   [[nodiscard]] std::uint64_t cpu_nanoseconds() const {
     std::uint64_t spent = 0;
-    std::ifstream("/proc/" + std::to_string(pid_) + "/schedstat") >> spent;
+    std::ifstream("/proc/" + std::to_string(pid()) + "/schedstat") >> spent;
     return spent;
   }
   [[nodiscard]] std::size_t descriptors() const {
-    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid_) + "/fd");
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid()) + "/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
   }
   [[nodiscard]] std::size_t mappings() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/maps");
+    std::ifstream file("/proc/" + std::to_string(pid()) + "/maps");
     std::size_t count = 0;
     for (std::string line; std::getline(file, line);) ++count;
     return count;
   }
 
  private:
-  pid_t pid_ = -1;
   Fd broker_;
   Fd log_;
+  Process process_;
   std::unique_ptr<driver::MappedStats> stats_;
   std::uint32_t generation_ = 0;
 };

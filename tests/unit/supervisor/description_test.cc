@@ -202,7 +202,7 @@ const Mistake kMistakes[] = {
      "  weight = 1.5\n  iops = -1\n",
      "f:10:12: 'queues' is out of range; use an integer from 1 to 16\n"
      "f:11:11: 'slots' is out of range; use an integer from 1 to 4096\n"
-     "f:12:12: 'weight' is out of range; use an integer from 1 to 1000\n"
+     "f:12:12: 'weight' is out of range; use an integer from 1 to 100\n"
      "f:13:10: 'iops' is out of range; use an integer from 0 to 1000000000000\n"},
     {"VmIsAList",
      "name = \"a\"\nbudget = 1\n[[client]]\nname = \"c\"\naccount = 1\n[[client.vm]]\n",
