@@ -67,7 +67,7 @@ void RegionKeeper::finish(Region& region, Status made) {
 RegionKeeper::Parts RegionKeeper::offer(Handle session, bool to_driver) {
   Region& region = regions_.at(session.index);
   region.offered = true;
-  return std::move(to_driver ? region.for_driver : region.for_client);
+  return std::exchange(to_driver ? region.for_driver : region.for_client, {});
 }
 
 Status RegionKeeper::seal(Handle session) {

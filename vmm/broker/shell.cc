@@ -268,8 +268,8 @@ class Shell : private RegionKeeper::Owner {
     message.geometry = sessions_[offered.index].geometry;
     message.device = to_driver ? session.device : 0;
     message.name = domains_[to_driver ? session.client.domain : session.driver.domain].name;
-    const auto [memory, kick, call] = regions_.offer(offered, to_driver);
-    send(domain, message, std::array{memory, kick.get(), call.get()});
+    const RegionKeeper::Parts parts = regions_.offer(offered, to_driver);
+    send(domain, message, std::array{parts.memory, parts.kick.get(), parts.call.get()});
   }
 
   void send(Handle domain, const Message& message, std::span<const int> fds = {}) {
