@@ -115,7 +115,8 @@ DeviceConnection::Task DeviceConnection::revoked(Handle grant) noexcept {
     grant_ = {};
     if (state_ == State::Waiting) state_ = State::NoGrant;
   }
-  // The driver of a session is gone: nobody will answer, whatever else the broker has to say.
+  // The driver is gone, or an ancestor took the device away: the session is over, whatever else the
+  // broker has to say.
   return grant == session_grant_ && state_ == State::Connected ? receive_closing(Status::Gone)
                                                                : Task::None;
 }

@@ -17,12 +17,14 @@
 //  Fund              the parent                     subject = child, pages
 //  GrantDevice       an ancestor of both            subject = client, object = driver, device,
 //                                                   name -> Reply.subject = grant
+//  RevokeGrant       an ancestor of both            subject = grant, status = why: the client's
+//                                                   session on the device closes
 //  Connect           the grant's client             subject = grant, geometry
 //                                                   -> Reply.subject = session
 //  Mapped            driver, then client: the       subject = session; the driver's info
 //                    region is mapped read-write
 //  Refuse            the driver, when offered       subject = session, status
-//  Close             client, driver, an ancestor    subject = session
+//  Close             client, driver, an ancestor    subject = session, status = why
 //                    of the client
 //  Release           client, driver: nothing of     subject = session
 //                    the region is held any more
@@ -32,7 +34,8 @@
 //
 //  event             to                             fields
 //  Granted           client                         subject = grant, device, name
-//  Revoked           client                         subject = grant: its driver is gone
+//  Revoked           client                         subject = grant: its driver is gone, or an
+//                                                   ancestor took it back
 //  Offer             driver, then client            subject = session, geometry, device (to the
 //                                                   driver), name of the peer; 3 descriptors
 //  Connected         both                           subject = session; to the client: info
@@ -64,14 +67,15 @@ enum class MessageType : std::uint16_t {
   DestroyDomain = 2,
   Fund = 3,
   GrantDevice = 4,
-  Connect = 5,
-  Mapped = 6,
-  Refuse = 7,
-  Close = 8,
-  Release = 9,
-  SealSystem = 10,
-  InspectDomain = 11,
-  InspectSession = 12,
+  RevokeGrant = 5,
+  Connect = 6,
+  Mapped = 7,
+  Refuse = 8,
+  Close = 9,
+  Release = 10,
+  SealSystem = 11,
+  InspectDomain = 12,
+  InspectSession = 13,
   // from the broker
   Reply = 64,
   Granted = 65,

@@ -22,6 +22,10 @@ constexpr std::uint32_t kEraseDiscount = 16;
 // After this much a turn ends, so that answers are published and control messages are heard: eight
 // small requests, so that the client works on the first answers while the next ones are made.
 constexpr Scheduler::Cost kTurn = 64 << 10;
+// A call costs more than a small request. A client that sleeps is called for its first answers, and
+// not again before there is nothing more to take, or this much was done: were it called at the end
+// only, it would sleep while we work, and we while it does.
+constexpr Scheduler::Cost kBurst = 512 << 10;
 
 [[nodiscard]] Scheduler::Cost cost_of(const Request& request) noexcept {
   switch (request.type) {
@@ -169,6 +173,7 @@ bool BlockService::turn(Instant now) {
     scheduler_.charge(one);
     cost += one;
   }
+  burst_ = cost == 0 ? kBurst : burst_ + cost;
   return worked;
 }
 
@@ -236,8 +241,11 @@ void BlockService::answer(BlockSession& session, std::uint32_t ring, std::uint32
 bool BlockService::publish() {
   bool published = false;
   for (BlockSession* session : sessions_) {
-    if (session != nullptr) published = session->publish() || published;
+    if (session == nullptr) continue;
+    published = session->publish() || published;
+    session->call(burst_ >= kBurst);
   }
+  if (burst_ >= kBurst) burst_ = 0;
   return published;
 }
 

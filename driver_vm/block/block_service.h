@@ -63,7 +63,8 @@ class BlockService final : public DeviceService, private DiskClient {
   Scheduler scheduler_;
   std::vector<Operation> operations_;
   std::vector<Operation*> free_;
-  Instant now_ = 0;  // refreshed by each turn and each finished operation
+  Scheduler::Cost burst_ = 0;  // since clients were last called
+  Instant now_ = 0;            // refreshed by each turn and each finished operation
 };
 
 }  // namespace cede::driver

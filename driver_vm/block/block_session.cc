@@ -90,10 +90,17 @@ void BlockSession::answer(std::uint32_t ring, std::uint32_t id, std::uint32_t st
 bool BlockSession::publish() noexcept {
   if (!unpublished_) return false;
   unpublished_ = false;
-  bool call = false;
-  for (Ring& ring : rings_) call = ring.ring.publish() || call;
-  if (call) host_.call();
+  for (Ring& ring : rings_) call_owed_ = ring.ring.publish() || call_owed_;
   return true;
+}
+
+void BlockSession::call(bool burst_over) noexcept {
+  if (call_owed_ && (burst_over || !called_)) {
+    host_.call();
+    call_owed_ = false;
+    called_ = true;
+  }
+  if (burst_over) called_ = false;
 }
 
 bool BlockSession::arm() noexcept {

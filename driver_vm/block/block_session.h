@@ -33,7 +33,9 @@ class BlockSession final : public DeviceSession {
 
   void start() override { serving_ = true; }
   void stop() override { serving_ = false; }
-  [[nodiscard]] bool drained() const override { return in_flight_ == 0 && !unpublished_; }
+  [[nodiscard]] bool drained() const override {
+    return in_flight_ == 0 && !unpublished_ && !call_owed_;
+  }
 
   [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
   [[nodiscard]] const Volume& volume() const noexcept { return volume_; }
@@ -51,8 +53,10 @@ class BlockSession final : public DeviceSession {
   void charge(std::uint64_t bytes) noexcept;
 
   void answer(std::uint32_t ring, std::uint32_t id, std::uint32_t status) noexcept;
-  // True: there was something to show.
+  // True: there was something to show. The client may have to be called for it.
   bool publish() noexcept;
+  // Calls the client if it asked to be, but once for the whole of a burst, and once at its end.
+  void call(bool burst_over) noexcept;
   // False: there is work.
   [[nodiscard]] bool arm() noexcept;
   [[nodiscard]] Instant deadline() const noexcept { return serving_ ? parked_until_ : kNever; }
@@ -73,6 +77,8 @@ class BlockSession final : public DeviceSession {
   std::uint32_t in_flight_ = 0;
   bool serving_ = false;
   bool unpublished_ = false;
+  bool call_owed_ = false;
+  bool called_ = false;  // in this burst
   TokenBucket operations_;
   TokenBucket bytes_;
   Instant parked_until_ = kNever;  // kNever: not parked

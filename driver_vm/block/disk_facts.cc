@@ -21,6 +21,7 @@
 namespace cede::driver {
 namespace {
 
+constexpr std::uint32_t kSector = 512;
 constexpr std::uint32_t kMaxLogical = 4096;
 constexpr std::uint32_t kMaxPhysical = 65536;
 
@@ -44,10 +45,22 @@ void probe_file(int fd, off_t end, DiskFacts& facts) {
   if (facts.can_punch) try_mode(FALLOC_FL_PUNCH_HOLE);  // gives back what the others allocated
 }
 
-void inspect_file(int fd, const struct stat& status, DiskFacts& facts) {
+// What each access has to be a multiple of, by place and length.
+std::uint32_t direct_block(int fd, const std::string& name) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) != 0 ||
+      (status.stx_mask & STATX_DIOALIGN) == 0) {
+    return kSector;  // an older kernel, or file system: right on most disks
+  }
+  if (status.stx_dio_offset_align == 0) fail(name, "its file system has no direct I/O");
+  return std::max(kSector, status.stx_dio_offset_align);
+}
+
+void inspect_file(int fd, const struct stat& status, bool direct, const std::string& name,
+                  DiskFacts& facts) {
   facts.bytes = static_cast<std::uint64_t>(status.st_size);
-  facts.logical_block = 512;
-  facts.physical_block = 4096;
+  facts.logical_block = direct ? direct_block(fd, name) : kSector;
+  facts.physical_block = std::max(4096U, facts.logical_block);
   struct statfs filesystem {};
   if (::fstatfs(fd, &filesystem) == 0) {
     facts.in_memory =
@@ -86,7 +99,7 @@ DiskFacts inspect_disk(int fd, const std::string& name, BlockSizes wanted) {
   DiskFacts facts;
   facts.read_only = (flags & O_ACCMODE) == O_RDONLY;
   if (S_ISREG(status.st_mode)) {
-    inspect_file(fd, status, facts);
+    inspect_file(fd, status, (flags & O_DIRECT) != 0, name, facts);
   } else if (S_ISBLK(status.st_mode)) {
     inspect_device(fd, status, facts);
   } else {
@@ -94,7 +107,7 @@ DiskFacts inspect_disk(int fd, const std::string& name, BlockSizes wanted) {
   }
 
   if (wanted.logical != 0) {
-    if (S_ISBLK(status.st_mode) && wanted.logical < facts.logical_block) {
+    if (wanted.logical < facts.logical_block) {
       fail(name, fmt::format("logical block {} is below the device's own {}", wanted.logical,
                              facts.logical_block));
     }
@@ -102,7 +115,7 @@ DiskFacts inspect_disk(int fd, const std::string& name, BlockSizes wanted) {
     facts.physical_block = std::max(facts.physical_block, wanted.logical);
   }
   if (wanted.physical != 0) facts.physical_block = wanted.physical;
-  if (!power_of_two(facts.logical_block) || facts.logical_block < 512 ||
+  if (!power_of_two(facts.logical_block) || facts.logical_block < kSector ||
       facts.logical_block > kMaxLogical) {
     fail(name, fmt::format("logical block {} is not 512, 1024, 2048 or 4096", facts.logical_block));
   }

@@ -9,17 +9,12 @@
 #include <system_error>
 
 namespace cede::driver {
-namespace {
-
-constexpr std::size_t kZeroes = 64 << 10;
-
-}  // namespace
 
 UringDisk::UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth)
-    : fd_(fd), facts_(facts), loop_(loop), zeroes_(kZeroes) {
+    : fd_(fd), facts_(facts), loop_(loop) {
   const int files[] = {fd};
   loop_.register_files(files);
-  const Result<std::uint16_t> buffer = loop_.pin(zeroes_);
+  const Result<std::uint16_t> buffer = loop_.pin(zeroes_->bytes);
   if (!buffer) {
     throw std::system_error(ENOMEM, std::system_category(), "cannot pin memory (RLIMIT_MEMLOCK)");
   }
@@ -90,7 +85,7 @@ void UringDisk::issue(Operation& operation) {
     case Method::Write:
       return transfer(IORING_OP_WRITE_FIXED, request.memory + operation.done, left, request.buffer);
     case Method::FillWithZeroes:
-      return transfer(IORING_OP_WRITE_FIXED, zeroes_.data(), std::min<std::size_t>(left, kZeroes),
+      return transfer(IORING_OP_WRITE_FIXED, zeroes_->bytes, std::min<std::size_t>(left, kZeroes),
                       zeroes_buffer_);
     case Method::Sync:
       entry.opcode = IORING_OP_FSYNC;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "driver_vm/block/disk.h"
@@ -56,7 +57,11 @@ class UringDisk final : public Disk {
   DiskFacts facts_;
   EventLoop& loop_;
   DiskClient* client_ = nullptr;
-  std::vector<std::byte> zeroes_;
+  static constexpr std::size_t kZeroes = 64 << 10;
+  struct alignas(4096) Zeroes {  // as direct I/O wants its memory
+    std::byte bytes[kZeroes] = {};
+  };
+  std::unique_ptr<Zeroes> zeroes_ = std::make_unique<Zeroes>();
   std::uint16_t zeroes_buffer_ = 0;
   std::vector<std::unique_ptr<Operation>> operations_;
   std::vector<Operation*> free_;

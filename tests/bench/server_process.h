@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "vmm/supervisor/process.h"
+#include "vmm/process/process.h"
 
 namespace cede::bench {
 
@@ -21,14 +21,14 @@ struct ServerProcess {
 // Dropping it kills it; it cannot outlive us in any case.
 // The child has `inherited` under the same numbers. What it prints goes beside the progress, and
 // never into the results. Throws std::runtime_error.
-[[nodiscard]] inline supervisor::Process start_server(std::vector<std::string> arguments,
-                                                      std::vector<int> inherited) {
-  supervisor::Launch launch;
+[[nodiscard]] inline Process start_server(std::vector<std::string> arguments,
+                                          std::vector<int> inherited) {
+  Launch launch;
   launch.arguments = std::move(arguments);
   launch.inherited = std::move(inherited);
   launch.output = STDERR_FILENO;
   launch.locked_bytes = RLIM_INFINITY;
-  return supervisor::Process::start(launch);
+  return Process::start(launch);
 }
 
 }  // namespace cede::bench

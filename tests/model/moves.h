@@ -16,6 +16,7 @@ struct Alphabet {
   std::vector<std::uint32_t> give_pages;  // CreateDomain and Fund; empty: the tree cannot grow
   std::vector<std::uint32_t> devices;     // GrantDevice; empty: no new grants
   bool destroy = true;
+  bool revoke = true;
   bool seal = true;
   bool hostile = true;  // old, free, made-up and other people's handles, and the dead as actors
 };
@@ -75,6 +76,7 @@ void for_each_request(const World<Limits>& world, const Alphabet& alphabet, Hand
     for (const std::uint32_t pages : alphabet.connect_pages) {
       ask({.kind = Kind::Connect, .subject = grant, .pages = pages});
     }
+    if (alphabet.revoke) ask({.kind = Kind::RevokeGrant, .subject = grant});
   }
   for (const Handle session : names_of(state.sessions, alphabet.hostile)) {
     for (const Kind kind : {Kind::Mapped, Kind::Refuse, Kind::Close, Kind::Release}) {

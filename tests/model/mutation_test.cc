@@ -48,6 +48,9 @@ TEST(Mutations, TheClientsReleaseIsEnough) {
 TEST(Mutations, DestroyingTheClientRevokes) {
   expect_caught<Mutation::DestructionRevokes>(peers(), {{Invariant::NoRevoke}, 6});
 }
+TEST(Mutations, RevokingAGrantRevokesItsPages) {
+  expect_caught<Mutation::RevocationSeizes>(peers(), {{Invariant::NoRevoke}, 6});
+}
 // 4
 TEST(Mutations, AnOverdueDriverIsNotKilled) {
   expect_caught<Mutation::DeadlineWithoutKill>(peers(), {{Invariant::BoundedReturn}, 5});
@@ -83,6 +86,9 @@ TEST(Mutations, TheDriverPaysForItsClients) {
 TEST(Mutations, StrangersCloseASession) {
   expect_caught<Mutation::AnyoneMayClose>(peers(), {{Invariant::Frame}, 2});
 }
+TEST(Mutations, StrangersRevokeAGrant) {
+  expect_caught<Mutation::AnyoneMayRevoke>(peers(), {{Invariant::Frame}, 1});
+}
 TEST(Mutations, TheDeadAreObeyed) {
   expect_caught<Mutation::DeadMayAct>(peers(), {{Invariant::Frame}, 2});
 }
@@ -99,6 +105,10 @@ TEST(Mutations, ASealedSystemFinishesConnecting) {
 // 11
 TEST(Mutations, ADeviceIsSharedBySessions) {
   expect_caught<Mutation::DeviceShared>(peers(), {{Invariant::OneSessionADevice}, 2});
+}
+// 12
+TEST(Mutations, ASessionOutlivesItsGrant) {
+  expect_caught<Mutation::RevocationSpares>(peers(), {{Invariant::Granted}, 2});
 }
 
 }  // namespace

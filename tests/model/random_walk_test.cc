@@ -74,6 +74,12 @@ class Walker {
   }
   Move grant_move() {
     const Handle actor = below(2) == 0 ? root_handle(world_.state) : any(world_.state.domains);
+    if (below(40) == 0) {
+      return {{.kind = Kind::RevokeGrant,
+               .status = static_cast<Status>(below(20)),
+               .actor = actor,
+               .subject = any(world_.state.grants)}};
+    }
     return {{.kind = Kind::GrantDevice,
              .actor = actor,
              .subject = any(world_.state.domains),

@@ -10,17 +10,17 @@
 namespace cede::broker::model {
 
 [[nodiscard]] constexpr std::string_view name_of(Action::Kind kind) {
-  constexpr std::array<std::string_view, 15> kNames = {
-      "CreateDomain", "DestroyDomain", "Fund",         "GrantDevice", "Connect",
-      "Mapped",       "Refuse",        "Close",        "Release",     "SealSystem",
-      "DomainDied",   "RegionMade",    "RegionSealed", "Proven",      "Tick"};
+  constexpr std::array<std::string_view, 16> kNames = {
+      "CreateDomain", "DestroyDomain", "Fund",   "GrantDevice", "RevokeGrant", "Connect",
+      "Mapped",       "Refuse",        "Close",  "Release",     "SealSystem",  "DomainDied",
+      "RegionMade",   "RegionSealed",  "Proven", "Tick"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 [[nodiscard]] constexpr std::string_view name_of(Effect::Kind kind) {
   constexpr std::array<std::string_view, 11> kNames = {
-      "MakeRegion", "Offer",       "SealRegion",  "TellConnected", "TellClosing", "LetGo",
-      "TellClosed", "TellGranted", "TellRevoked", "Kill",          "DropDomain"};
+      "MakeRegion", "SealRegion",    "LetGo",       "DropDomain", "TellGranted", "TellRevoked",
+      "Offer",      "TellConnected", "TellClosing", "TellClosed", "Kill"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

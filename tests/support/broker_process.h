@@ -28,6 +28,7 @@
 #include "protocols/posix/control_link.h"
 #include "protocols/posix/mapping.h"
 #include "tests/support/session_parts.h"
+#include "vmm/process/process.h"
 
 namespace cede::test {
 
@@ -297,42 +298,27 @@ class BrokerProcess {
                                       "--budget-pages", std::to_string(options.budget_pages)};
     if (!options.cgroup.empty()) words.insert(words.end(), {"--cgroup", options.cgroup});
     words.insert(words.end(), options.more.begin(), options.more.end());
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::fcntl(theirs.get(), F_SETFD, 0);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
+    process_ = Process::start({.arguments = std::move(words), .inherited = {theirs.get()}});
   }
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
   ~BrokerProcess() {
-    if (pid_ > 0) {
-      root_.reset();
-      if (!wait_for_exit()) ::kill(pid_, SIGKILL);
-      if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
-    }
+    root_.reset();
+    (void)wait_for_exit();
   }
 
   [[nodiscard]] Domain& root() { return *root_; }
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+  [[nodiscard]] bool running() const { return process_.running(); }
   void close_root() { root_.reset(); }
-  void signal(int number) const { ::kill(pid_, number); }
+  void signal(int number) const { process_.signal(number); }
 
-  // The wait status as of waitpid(), or nothing if it does not end.
-  [[nodiscard]] std::optional<int> wait_for_exit() {
-    int status = 0;
-    if (!eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; })) return std::nullopt;
-    pid_ = -1;
-    return status;
-  }
+  // See Process::wait(); nothing if it does not end.
+  [[nodiscard]] std::optional<int> wait_for_exit() { return process_.wait(kPatience); }
 
  private:
   std::unique_ptr<Domain> root_;
-  pid_t pid_ = -1;
+  Process process_;
 };
 
 // A directory of the memory controller for one test, made below the test's own; removed at its end.

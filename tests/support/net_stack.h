@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "protocols/net.h"
+#include "vmm/process/process.h"
 #include "vmm/supervisor/broker_link.h"
-#include "vmm/supervisor/process.h"
 #include "vmm/supervisor/programs.h"
 
 namespace cede::test {
@@ -65,9 +65,8 @@ class NetStack {
   }
 
   // The frontend of a port, once. `device`: the text of --device without class= and name=.
-  [[nodiscard]] supervisor::Process start_frontend(std::uint16_t port, const std::string& kind,
-                                                   const std::string& device,
-                                                   std::vector<int> inherited = {}) {
+  [[nodiscard]] Process start_frontend(std::uint16_t port, const std::string& kind,
+                                       const std::string& device, std::vector<int> inherited = {}) {
     const Fd capability = std::move(clients_.at(port).socket);
     inherited.push_back(capability.get());
     return start({programs_.frontend.string(), "--capability", std::to_string(capability.get()),
@@ -75,8 +74,8 @@ class NetStack {
                  std::move(inherited));
   }
 
-  [[nodiscard]] const supervisor::Process& broker() const noexcept { return broker_; }
-  [[nodiscard]] const supervisor::Process& net_switch() const noexcept { return switch_; }
+  [[nodiscard]] const Process& broker() const noexcept { return broker_; }
+  [[nodiscard]] const Process& net_switch() const noexcept { return switch_; }
   void kill_switch() { switch_.kill(); }
   // A switch in the place of one that is dead; frontends connect to it by themselves.
   void restart_switch() {
@@ -110,15 +109,14 @@ class NetStack {
     return *std::move(result);
   }
 
-  [[nodiscard]] supervisor::Process start(std::vector<std::string> words,
-                                          std::vector<int> inherited) const {
+  [[nodiscard]] Process start(std::vector<std::string> words, std::vector<int> inherited) const {
     words.insert(words.end(), {"--log-level", options_.log_level});
-    supervisor::Launch launch;
+    Launch launch;
     launch.arguments = std::move(words);
     launch.inherited = std::move(inherited);
     launch.output = STDERR_FILENO;
     launch.locked_bytes = RLIM_INFINITY;
-    return supervisor::Process::start(launch);
+    return Process::start(launch);
   }
   void start_switch() {
     const supervisor::BrokerLink::NewDomain driver =
@@ -140,9 +138,9 @@ class NetStack {
 
   supervisor::Programs programs_;
   Options options_;
-  supervisor::Process broker_;
+  Process broker_;
   std::optional<supervisor::BrokerLink> link_;
-  supervisor::Process switch_;
+  Process switch_;
   Handle switch_handle_;
   std::vector<Client> clients_;
 };

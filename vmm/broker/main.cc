@@ -42,8 +42,6 @@ int main(int argc, char** argv) try {
   app.add_option("--connect-deadline-ms", options.connect_deadline_ms, "From Connect to Connected");
   app.add_option("--drain-deadline-ms", options.drain_deadline_ms,
                  "For a driver to let go, or die");
-  app.add_option("--word-cap-pages", options.word_cap_pages,
-                 "Without --cgroup: what one client gets back on mere words");
   app.add_option("--log-level", level, "How much to say")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "critical", "off"}));
   CLI11_PARSE(app, argc, argv);

@@ -22,13 +22,9 @@ bool write_file(const std::string& path, std::string_view text) {
 }
 
 bool make_dir(const std::string& dir) {
-  return ::mkdir(dir.c_str(), 0755) == 0;
-}
-
-Status done(bool all, const std::string& dir) {
-  if (all) return Status::Ok;
-  spdlog::error("cannot set up {}: {}", dir, std::generic_category().message(errno));
-  return Status::IoError;
+  const bool made = ::mkdir(dir.c_str(), 0755) == 0;
+  if (!made) spdlog::error("cannot make {}: {}", dir, std::generic_category().message(errno));
+  return made;
 }
 
 }  // namespace
@@ -75,15 +71,15 @@ Status MemoryCgroup::add_domain(Handle domain) const {
   const std::string dir = of_domain(domain);
   // On v2 a directory without processes hands the controller on; processes live in the leaves.
   const auto hands_on = [&] { return !unified_ || write_file(dir + kSubtreeControl, "+memory"); };
-  return done(make_dir(dir) && hands_on() && make_dir(dir + "/run"), dir);
+  return make_dir(dir) && hands_on() && make_dir(dir + "/run") ? Status::Ok : Status::IoError;
 }
 
 Status MemoryCgroup::add_session(const std::string& dir) const {
-  const bool made = make_dir(dir);
+  if (!make_dir(dir)) return Status::IoError;
   // A region on swap would be slow for the driver, and its charge hard to see. Where the kernel has
   // no such file there is no swap to account for. v1 promises less, so charge() looks as well.
-  if (made) write_file(dir + (unified_ ? "/memory.swap.max" : "/memory.swappiness"), "0");
-  return done(made, dir);
+  write_file(dir + (unified_ ? "/memory.swap.max" : "/memory.swappiness"), "0");
+  return Status::Ok;
 }
 
 std::optional<Charge> MemoryCgroup::charge(const std::string& session_dir) const {

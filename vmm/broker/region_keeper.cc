@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "protocols/posix/doorbell.h"
 #include "vmm/broker/region.h"
 
 namespace cede::broker {
@@ -23,13 +24,19 @@ Status RegionKeeper::start(Region& region, Handle client) {
   Result<DoorbellEnds> call = make_doorbell();
   if (!memory || !kick || !call) return Status::IoError;
   region.memory = *std::move(memory);
-  region.kick = *std::move(kick);
-  region.call = *std::move(call);
+  const int file = region.memory.get();
+  region.for_driver = {file, std::move(kick->waiter), std::move(call->ringer)};
+  region.for_client = {file, std::move(kick->ringer), std::move(call->waiter)};
   if (cgroup_ != nullptr) {
     region.cgroup = cgroup_->of_session(client, region.session);
     if (cgroup_->add_session(region.cgroup) != Status::Ok) return Status::IoError;
+  } else {
+    look_at_files();  // so that the kernel's queue never fills up
+    const std::string path = "/proc/self/fd/" + std::to_string(file);
+    region.watch = ::inotify_add_watch(inotify_.get(), path.c_str(), IN_DELETE_SELF);
+    if (region.watch < 0) return Status::IoError;
   }
-  Result<Fd> child = start_populating(region.memory.get(), region.bytes, region.cgroup);
+  Result<Fd> child = start_populating(file, region.bytes, region.cgroup);
   if (!child) return child.status();
   region.child.emplace(loop_, child->release());
   // The region stays where it is for as long as it has a child.
@@ -57,12 +64,10 @@ void RegionKeeper::finish(Region& region, Status made) {
   owner_.region_made(region.session, made);
 }
 
-std::array<int, 3> RegionKeeper::offer(Handle session, bool to_driver) {
+RegionKeeper::Parts RegionKeeper::offer(Handle session, bool to_driver) {
   Region& region = regions_.at(session.index);
   region.offered = true;
-  const Fd& kick = to_driver ? region.kick.waiter : region.kick.ringer;
-  const Fd& call = to_driver ? region.call.ringer : region.call.waiter;
-  return {region.memory.get(), kick.get(), call.get()};
+  return std::exchange(to_driver ? region.for_driver : region.for_client, {});
 }
 
 Status RegionKeeper::seal(Handle session) {
@@ -78,8 +83,8 @@ void RegionKeeper::let_go(Handle session) {
   Region& region = regions_.at(session.index);
   region.let_go = true;
   region.memory.reset();
-  region.kick = {};
-  region.call = {};
+  region.for_driver = {};
+  region.for_client = {};
   if (region.child) return stop_populating(region.child->native_handle());
   region.interval = {};
   later(region, [this](Region& it) { look_for_proof(it); });
@@ -88,12 +93,22 @@ void RegionKeeper::let_go(Handle session) {
 void RegionKeeper::look_for_proof(Region& region) {
   if (!region.offered) return proven(region);
   if (region.cgroup.empty()) {
-    if (owner_.word_given(region.session)) return proven(region);
+    look_at_files();
+    if (region.watch == 0 && owner_.word_given(region.session)) return proven(region);
   } else {
     const auto charge = cgroup_->charge(region.cgroup);
     if (charge && charge->none()) return proven(region);
   }
   later(region, [this](Region& it) { look_for_proof(it); });
+}
+
+// Whatever the kernel says about a watch, it says because the file is gone.
+void RegionKeeper::look_at_files() {
+  inotify_event event;
+  while (::read(inotify_.get(), &event, sizeof event) > 0) {
+    for (auto& [index, region] : regions_)
+      if (region.watch == event.wd) region.watch = 0;
+  }
 }
 
 void RegionKeeper::proven(Region& region) {

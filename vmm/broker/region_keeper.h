@@ -8,13 +8,17 @@
 //   let_go()  -> region_free(), once nobody holds a page any more
 //
 // Proof: the session's cgroup shows no page (see Charge). Its figures lag behind, so a zero counts
-// only because make() has waited until they had once shown the whole region. Without a memory
-// cgroup the owner's word_given() decides.
+// only because make() has waited until they had once shown the whole region.
+//
+// Without a memory cgroup: both sides have said so, and the region's file is gone. inotify(7) tells
+// that when the last descriptor, mapping and message in flight is no more. It does not tell of
+// pages that io_uring or a pipe pins; for those there is nothing but the words.
 //
 // The owner is called from the event loop, never from within a call. One thread.
 #pragma once
 
-#include <array>
+#include <sys/inotify.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,7 +28,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "protocols/posix/doorbell.h"
+#include "protocols/posix/fd.h"
 #include "vmm/broker/memory_cgroup.h"
 
 namespace cede::broker {
@@ -35,18 +39,26 @@ class RegionKeeper {
    public:
     virtual void region_made(Handle session, Status status) = 0;
     virtual void region_free(Handle session) = 0;
-    // Have both sides said that they hold nothing, or are they dead, and may that be believed?
+    // Has each side said that it holds nothing, or is it dead?
     virtual bool word_given(Handle session) = 0;
     virtual ~Owner() = default;
   };
 
-  // `cgroup` may be null: no proof but the word.
+  // `cgroup` may be null.
   RegionKeeper(boost::asio::io_context& loop, MemoryCgroup* cgroup, Owner& owner)
       : loop_(loop), cgroup_(cgroup), owner_(owner) {}
 
+  struct Parts {
+    int memory = -1;  // stays the keeper's
+    Fd kick;
+    Fd call;
+  };
+
   void make(Handle session, Handle client, std::uint64_t bytes);
-  // Region, kick and call for one side, from now on able to hold the pages. The keeper keeps them.
-  [[nodiscard]] std::array<int, 3> offer(Handle session, bool to_driver);
+  // What goes to one side, from now on able to hold the pages; once for each. Its ends of the
+  // doorbells are not to be kept a moment longer than it takes to send them: the last close of a
+  // file can be made to hang by a domain that had it, too.
+  [[nodiscard]] Parts offer(Handle session, bool to_driver);
   [[nodiscard]] Status seal(Handle session);
   void let_go(Handle session);
 
@@ -58,9 +70,10 @@ class RegionKeeper {
     std::chrono::milliseconds interval{0};
     std::uint64_t turn = 0;  // of the timer: only the latest step that was put off is taken
     std::string cgroup{};    // empty: none
+    int watch = 0;           // inotify's number for the file; 0: the file is gone, or not watched
     Fd memory{};
-    DoorbellEnds kick{};
-    DoorbellEnds call{};
+    Parts for_driver{};  // the doorbells' ends, until they are sent
+    Parts for_client{};
     std::optional<boost::asio::posix::stream_descriptor> child{};  // while it is being populated
     bool offered = false;                                          // somebody else may hold it
     bool let_go = false;
@@ -71,12 +84,14 @@ class RegionKeeper {
   void await_charge(Region& region);
   void finish(Region& region, Status made);
   void look_for_proof(Region& region);
+  void look_at_files();
   void proven(Region& region);
   void later(Region& region, std::function<void(Region&)> step);
 
   boost::asio::io_context& loop_;
   MemoryCgroup* cgroup_;
   Owner& owner_;
+  Fd inotify_{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
   std::unordered_map<std::uint32_t, Region> regions_;  // by the session's index
 };
 

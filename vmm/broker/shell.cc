@@ -29,8 +29,14 @@ constexpr std::uint32_t kTickMs = 20;
 constexpr Does action_of(MessageType request) {
   return static_cast<Does>(static_cast<int>(request) - 1);
 }
-static_assert(action_of(MessageType::Connect) == Does::Connect);
 static_assert(action_of(MessageType::SealSystem) == Does::SealSystem);
+
+// So have the events and the effects that send them.
+constexpr MessageType event_of(Effect::Kind effect) {
+  const int after_first = static_cast<int>(effect) - static_cast<int>(Effect::Kind::TellGranted);
+  return static_cast<MessageType>(static_cast<int>(MessageType::Granted) + after_first);
+}
+static_assert(event_of(Effect::Kind::Kill) == MessageType::Kill);
 
 // A peer's name goes to logs and to other peers: nothing in it may act on a terminal.
 Name printable(Name name) {
@@ -46,8 +52,8 @@ std::string label(const char* kind, Handle handle, const Name& name) {
 
 std::optional<MemoryCgroup> open_cgroup(const std::string& dir) {
   if (dir.empty()) {
-    spdlog::warn("NO MEMORY CGROUP: clients do not pay for their pages, and get them back on mere");
-    spdlog::warn("words. For the kernel's proof start with --cgroup and a directory of your own.");
+    spdlog::warn("NO MEMORY CGROUP: clients do not pay for their pages, and pinned ones are not");
+    spdlog::warn("seen. For the kernel's whole proof start with --cgroup and a directory for it.");
     return std::nullopt;
   }
   Result<MemoryCgroup> cgroup = MemoryCgroup::open(dir);
@@ -60,8 +66,7 @@ std::optional<MemoryCgroup> open_cgroup(const std::string& dir) {
 class Shell : private RegionKeeper::Owner {
  public:
   Shell(const Options& options, Fd root)
-      : options_(options),
-        cgroup_(open_cgroup(options.cgroup)),
+      : cgroup_(open_cgroup(options.cgroup)),
         state_(initial_state<Limits>(options.budget_pages, options.connect_deadline_ms,
                                      options.drain_deadline_ms)) {
     add_domain(root_handle(state_), Name("root"), std::move(root));
@@ -83,8 +88,6 @@ class Shell : private RegionKeeper::Owner {
   struct Domain {
     Name name;
     std::shared_ptr<DomainLink> link;
-    std::uint32_t word_pages = 0;  // came back on its and its drivers' word
-    bool destroyed = false;        // by an ancestor, which says that its process is no more
   };
   struct Session {
     Geometry geometry;
@@ -119,20 +122,15 @@ class Shell : private RegionKeeper::Owner {
     Action action{action_of(type), message.status, sender, message.subject, message.object};
     action.pages = connects ? message.geometry.pages : message.pages;
     action.device = message.device;
-    const Outcome outcome = apply(action);
-    const std::uint32_t subject = message.subject.index;
-    const std::uint32_t made = outcome.handle.index;
-    reply.subject = outcome.handle;
-    // Gone is as good as Ok here: what counts is that an ancestor destroyed it.
-    const bool known = outcome.status == Status::Ok || outcome.status == Status::Gone;
-    if (type == MessageType::DestroyDomain && known) domains_[subject].destroyed = true;
-    if (outcome.status != Status::Ok) return outcome.status;
+    const auto [status, made] = apply(action);
+    reply.subject = made;
+    if (status != Status::Ok) return status;
 
-    if (type == MessageType::CreateDomain) return make_domain(outcome.handle, message.name, socket);
-    if (type == MessageType::GrantDevice) grants_[made] = printable(message.name);
-    if (connects) sessions_[made] = {message.geometry, grants_[subject], {}};
+    if (type == MessageType::CreateDomain) return make_domain(made, message.name, socket);
+    if (type == MessageType::GrantDevice) grants_[made.index] = printable(message.name);
+    if (connects) sessions_[made.index] = {message.geometry, grants_[message.subject.index], {}};
     if (type == MessageType::Mapped && row(message.subject).driver.domain == sender.index) {
-      sessions_[subject].info = message.info;
+      sessions_[message.subject.index].info = message.info;
     }
     return Status::Ok;
   }
@@ -155,10 +153,10 @@ class Shell : private RegionKeeper::Owner {
     const SessionRow& row = state_.sessions[index];
     const auto state = static_cast<std::uint8_t>(row.state);
     const std::uint8_t proof = cgroup_ ? 1 : 2;
-    const std::uint32_t client = row.client.domain;
-    const std::uint32_t driver = row.driver.domain;
     reply.name = sessions_[index].device;
     reply.geometry = sessions_[index].geometry;
+    const std::uint32_t client = row.client.domain;
+    const std::uint32_t driver = row.driver.domain;
     reply.row = {index, row.generation, client, driver, row.pages, 0, 0,
                  0,     row.device,     state,  proof,  0};
     return Status::Ok;
@@ -192,11 +190,8 @@ class Shell : private RegionKeeper::Owner {
 
   Outcome apply(const Action& action) {
     const Outcome outcome = step(state_, action, effects_);
-    std::uint64_t pages = 0;
-    for (const DomainRow& row : state_.domains)
-      pages += std::uint64_t{row.account} + row.escrow + row.lent;
-    if (pages == state_.budget) return outcome;
-    spdlog::critical("the ledger shows {} pages of {}", pages, state_.budget);
+    if (conservation(state_)) return outcome;
+    spdlog::critical("the ledger does not show {} pages any more", state_.budget);
     std::abort();
   }
 
@@ -223,9 +218,8 @@ class Shell : private RegionKeeper::Owner {
     switch (effect.kind) {
       case Effect::Kind::MakeRegion: {
         const Handle client = handle_at(state_.domains, row(subject).client.domain);
-        const Geometry& geometry = sessions_[subject.index].geometry;
-        spdlog::info("{}: {} pages of {}", session(subject), geometry.pages, called(client));
-        return regions_.make(subject, client, geometry.bytes());
+        spdlog::info("{}: {} pages of {}", session(subject), row(subject).pages, called(client));
+        return regions_.make(subject, client, sessions_[subject.index].geometry.bytes());
       }
       case Effect::Kind::SealRegion:
         return results_.push_back(
@@ -233,42 +227,33 @@ class Shell : private RegionKeeper::Owner {
       case Effect::Kind::LetGo:
         spdlog::info("{} drains: {}", session(subject), to_string(row(subject).reason));
         return regions_.let_go(subject);
-      case Effect::Kind::Offer:
-        return offer(subject, effect.domain);
-      case Effect::Kind::TellConnected:
-        spdlog::info("{} is connected to {}", session(subject), called(effect.domain));
-        return tell(effect, MessageType::Connected);
-      case Effect::Kind::TellClosing:
-        return tell(effect, MessageType::Closing);
-      case Effect::Kind::TellClosed:
-        return tell(effect, MessageType::Closed);
-      case Effect::Kind::TellGranted:
-        return tell(effect, MessageType::Granted);
-      case Effect::Kind::TellRevoked:
-        return tell(effect, MessageType::Revoked);
-      case Effect::Kind::Kill:
-        spdlog::warn("{} is to be killed by {}", called(effect.domain), called(subject));
-        return tell({.kind = effect.kind, .domain = subject, .subject = effect.domain},
-                    MessageType::Kill);
       case Effect::Kind::DropDomain:
         spdlog::info("{} is dropped", called(effect.domain));
-        if (const auto& link = domains_[effect.domain.index].link) link->close();
-        domains_[effect.domain.index].link = nullptr;
+        if (auto link = std::exchange(domains_[effect.domain.index].link, nullptr)) link->close();
         if (cgroup_) cgroup_->discard_domain(effect.domain);
+        return;
+      case Effect::Kind::Offer:
+        return offer(subject, effect.domain);
+      case Effect::Kind::Kill:
+        spdlog::warn("{} is to be killed by {}", called(effect.domain), called(subject));
+        return tell({.kind = effect.kind, .domain = subject, .subject = effect.domain});
+      default:
+        return tell(effect);
     }
   }
 
-  void tell(const Effect& effect, MessageType type) {
+  void tell(const Effect& effect) {
     Message message;
-    message.type = type;
+    message.type = event_of(effect.kind);
     message.status = effect.status;
     message.subject = effect.subject;
-    if (type == MessageType::Granted) {
+    if (message.type == MessageType::Granted) {
       message.name = grants_[effect.subject.index];
       message.device = state_.grants[effect.subject.index].device;
     }
-    if (type == MessageType::Connected &&
+    if (message.type == MessageType::Connected &&
         row(effect.subject).client.domain == effect.domain.index) {
+      spdlog::info("{} is connected", session(effect.subject));
       message.info = sessions_[effect.subject.index].info;
     }
     send(effect.domain, message);
@@ -283,7 +268,8 @@ class Shell : private RegionKeeper::Owner {
     message.geometry = sessions_[offered.index].geometry;
     message.device = to_driver ? session.device : 0;
     message.name = domains_[to_driver ? session.client.domain : session.driver.domain].name;
-    send(domain, message, regions_.offer(offered, to_driver));
+    const RegionKeeper::Parts parts = regions_.offer(offered, to_driver);
+    send(domain, message, std::array{parts.memory, parts.kick.get(), parts.call.get()});
   }
 
   void send(Handle domain, const Message& message, std::span<const int> fds = {}) {
@@ -301,25 +287,9 @@ class Shell : private RegionKeeper::Owner {
     settle({.kind = Does::Proven, .subject = subject});
   }
 
-  // What was taken on trust counts against the client for as long as it lives.
-  bool word_given(Handle subject) override {
-    const SessionRow& session = row(subject);
-    const auto holds = [this](const Party& party) { return party.holds() && !ended(party.domain); };
-    if (holds(session.client) || holds(session.driver)) return false;
-    if (state_.domains[session.client.domain].life != Life::Alive) return true;
-    std::uint32_t& trusted = domains_[session.client.domain].word_pages;
-    if (session.pages > options_.word_cap_pages - trusted) return false;
-    trusted += session.pages;
-    return true;
-  }
-
-  // Dead, as far as words go. Who was to be killed may well be running until somebody above it has
-  // destroyed it, or nobody is left who could.
-  [[nodiscard]] bool ended(std::uint32_t domain) const {
-    const Life life = state_.domains[domain].life;
-    if (life != Life::Killed) return life != Life::Alive;
-    while (domain != kRoot && !domains_[domain].destroyed) domain = state_.domains[domain].parent;
-    return domain != kRoot || state_.domains[kRoot].life != Life::Alive;
+  bool word_given(Handle session) override {
+    const auto holds = [this](auto& side) { return side.holds() && domains_[side.domain].link; };
+    return !holds(row(session).client) && !holds(row(session).driver);
   }
 
   // --- time ---
@@ -327,8 +297,7 @@ class Shell : private RegionKeeper::Owner {
   // Lets the clock run while a deadline does, or a directory is left to be removed.
   void keep_time() {
     const bool used = std::ranges::any_of(state_.sessions, &SessionRow::used);
-    const bool timed =
-        std::ranges::any_of(state_.sessions, [](auto& row) { return row.deadline_ms; });
+    const bool timed = std::ranges::any_of(state_.sessions, &SessionRow::deadline_ms);
     const bool swept = !cgroup_ || cgroup_->swept();
     if (closing_down_ && swept && !used) return loop_.stop();
     if (ticking_ || (!timed && swept)) return;
@@ -345,7 +314,7 @@ class Shell : private RegionKeeper::Owner {
   void shut_down(std::string_view why) {
     if (std::exchange(closing_down_, true)) return;
     spdlog::info("the broker ends: {}", why);
-    last_moment_.expires_after(2 * std::chrono::milliseconds(options_.drain_deadline_ms));
+    last_moment_.expires_after(2 * std::chrono::milliseconds(state_.drain_ms));
     last_moment_.async_wait([this](const ErrorCode&) { loop_.stop(); });
     settle({.kind = Does::DomainDied, .subject = root_handle(state_)});
   }
@@ -360,7 +329,6 @@ class Shell : private RegionKeeper::Owner {
     return label("session", session, sessions_[session.index].device);
   }
 
-  Options options_;
   asio::io_context loop_{1};
   asio::steady_timer clock_{loop_};
   asio::steady_timer last_moment_{loop_};

@@ -14,8 +14,6 @@ struct Options {
   std::string cgroup;  // empty: none
   std::uint32_t connect_deadline_ms = 5000;
   std::uint32_t drain_deadline_ms = 10000;
-  // Without a cgroup: so many pages may come back to one client on nothing but both sides' word.
-  std::uint32_t word_cap_pages = 64U << 8;
 };
 
 // Serves the domains until the root domain is gone (its socket closed, or SIGTERM or SIGINT came),

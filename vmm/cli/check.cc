@@ -19,7 +19,7 @@ namespace {
 
 namespace json = boost::json;
 
-void print_json(const std::string& file, const supervisor::Problems& problems) {
+json::array to_json(const std::string& file, const supervisor::Problems& problems) {
   json::array list;
   for (const supervisor::Problem& problem : problems) {
     list.push_back(json::object{{"file", file},
@@ -28,14 +28,14 @@ void print_json(const std::string& file, const supervisor::Problems& problems) {
                                 {"what", problem.what},
                                 {"remedy", problem.remedy}});
   }
-  fmt::print("{}\n", json::serialize(
-                         json::object{{"ok", problems.empty()}, {"problems", std::move(list)}}));
+  return list;
 }
 
 int run(const std::string& file, bool as_json) {
   supervisor::Problems problems;
+  supervisor::Problems warnings;
   const supervisor::System system = supervisor::load_system(file, problems);
-  if (problems.empty()) supervisor::check_system(system, problems);
+  if (problems.empty()) supervisor::check_system(system, problems, warnings);
   // A running system holds the locks of its own disks, and has made its own TAPs.
   const bool runs = problems.empty() && supervisor::is_running(*system.name);
   if (problems.empty() && !runs) {
@@ -43,8 +43,13 @@ int run(const std::string& file, bool as_json) {
     supervisor::check_interfaces(system, problems);
   }
   if (as_json) {
-    print_json(file, problems);
-  } else if (!problems.empty()) {
+    fmt::print("{}\n", json::serialize(json::object{{"ok", problems.empty()},
+                                                    {"problems", to_json(file, problems)},
+                                                    {"warnings", to_json(file, warnings)}}));
+    return problems.empty() ? kOk : kUsage;
+  }
+  print_problems(file, warnings);
+  if (!problems.empty()) {
     print_problems(file, problems);
   } else {
     fmt::print("{}: '{}' is sound: {} driver(s), {} client(s){}\n", file, *system.name,

@@ -85,9 +85,8 @@ void add_connect(CLI::App& app, int& exit_code) {
 void add_disconnect(CLI::App& app, int& exit_code) {
   add(app, "disconnect", "Take a client's device away; its pages go home", exit_code)
       ->footer(
-          "The client's frontend is started anew without the device. A guest that uses the device\n"
-          "waits until it is connected again, and resumes then; the client's other devices pause\n"
-          "for a moment.\n"
+          "A guest that uses the device waits until it is connected again, and resumes then. The\n"
+          "client's other devices go on.\n"
           "Example: cede disconnect demo alice vda");
 }
 

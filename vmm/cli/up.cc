@@ -139,8 +139,10 @@ int run(const std::string& file, bool foreground) {
   // The supervisor lives on: whatever the caller happens to have open is not ours to keep.
   (void)::close_range(STDERR_FILENO + 1, ~0U, 0);
   Problems problems;
+  Problems warnings;
   const System system = supervisor::load_system(file, problems);
-  if (problems.empty()) supervisor::check_system(system, problems);
+  if (problems.empty()) supervisor::check_system(system, problems, warnings);
+  print_problems(file, warnings);
   if (!problems.empty()) {
     print_problems(file, problems);
     return kUsage;

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "vmm/qemu/deadline.h"
+#include "vmm/process/deadline.h"
 
 namespace cede::qemu {
 namespace {

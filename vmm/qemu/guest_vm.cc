@@ -14,10 +14,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <initializer_list>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
-#include "vmm/qemu/deadline.h"
+#include "vmm/process/deadline.h"
 
 namespace cede::qemu {
 namespace {
@@ -76,7 +77,7 @@ Result<Fd> prepare_run_directory(const GuestOptions& options) {
   const std::string& path = options.run_directory;
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return Status::IoError;
   if (options.run_as) {
-    if (::lchown(path.c_str(), options.run_as->uid, options.run_as->gid) != 0) {
+    if (::lchown(path.c_str(), *options.run_as, *options.run_as) != 0) {
       return Status::IoError;
     }
   }
@@ -90,7 +91,7 @@ Result<Fd> prepare_run_directory(const GuestOptions& options) {
 }
 
 // QEMU makes the socket when it gets to it; until then there is none to connect to.
-Result<Fd> connect_when_listening(const std::string& path, ChildProcess& process) {
+Result<Fd> connect_when_listening(const std::string& path, Process& process) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -172,9 +173,8 @@ std::vector<std::string> nic_arguments(const VhostUserNic& nic, const std::strin
 bool crashes_on_msix(const std::string& program, Accelerator accelerator) {
   if (accelerator != Accelerator::Tcg) return false;
   const Fd output(::memfd_create("version", MFD_CLOEXEC));
-  Result<ChildProcess> version =
-      ChildProcess::start({.arguments = {program, "--version"}, .output = output.get()});
-  if (!version || !version->wait(kListenTimeout)) return false;
+  Process version = Process::start({.arguments = {program, "--version"}, .output = output.get()});
+  if (!version.wait(kListenTimeout)) return false;
   std::array<char, 256> text{};
   (void)!::pread(output.get(), text.data(), text.size() - 1, 0);
   return std::string_view(text.data()).find("version 7.2.") != std::string_view::npos;
@@ -235,21 +235,21 @@ Result<GuestVm> GuestVm::start(const GuestOptions& options, std::string* problem
     return fail(log.status(),
                 fmt::format("cannot use '{}': {}", options.run_directory, error_text()));
   }
-  Result<ChildProcess> process = ChildProcess::start(
-      {.arguments = qemu_arguments(options), .output = log->get(), .run_as = options.run_as});
-  if (!process) {
-    return fail(process.status(),
-                fmt::format("cannot start '{}': {}; is qemu-system-x86 installed?", options.program,
-                            error_text()));
+  Process process;
+  try {
+    process = Process::start(
+        {.arguments = qemu_arguments(options), .output = log->get(), .run_as = options.run_as});
+  } catch (const std::runtime_error& error) {
+    return fail(Status::IoError, fmt::format("{}; is qemu-system-x86 installed?", error.what()));
   }
   const std::string path = control_socket(options.run_directory);
-  Result<Fd> socket = connect_when_listening(path, *process);
+  Result<Fd> socket = connect_when_listening(path, process);
   if (!socket) {
-    process->kill();
+    process.kill();
     ::unlink(path.c_str());
     return fail(socket.status(), fmt::format("QEMU did not start: {}", last_line(*log)));
   }
-  return GuestVm(options.run_directory, *std::move(log), *std::move(process),
+  return GuestVm(options.run_directory, *std::move(log), std::move(process),
                  CommandChannel(*std::move(socket)));
 }
 
@@ -274,9 +274,10 @@ Status GuestVm::power_off(milliseconds timeout) {
   if (running()) {
     if (const Status status = channel_.submit("poweroff -f"); status != Status::Ok) return status;
   }
-  if (!process_.wait(deadline.left())) return Status::TimedOut;
+  const std::optional<int> exit_code = process_.wait(deadline.left());
+  if (!exit_code) return Status::TimedOut;
   kill();
-  return process_.exit_code() == 0 ? Status::Ok : Status::IoError;
+  return exit_code == 0 ? Status::Ok : Status::IoError;
 }
 
 void GuestVm::kill() {

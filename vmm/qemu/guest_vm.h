@@ -14,8 +14,8 @@
 
 #include "protocols/posix/fd.h"
 #include "protocols/status.h"
+#include "vmm/process/process.h"
 #include "vmm/qemu/accelerator.h"
-#include "vmm/qemu/child_process.h"
 #include "vmm/qemu/command_channel.h"
 
 namespace cede::qemu {
@@ -46,7 +46,7 @@ struct GuestOptions {
   // missing. The logs stay; they grow as long as the guest writes, so quotas are the caller's.
   std::string run_directory;
   Accelerator accelerator = Accelerator::Tcg;  // see best_accelerator()
-  std::optional<UserIds> run_as;               // needs root; the run directory is given to it
+  std::optional<uid_t> run_as;                 // see Launch; the run directory is given to it
 };
 
 // The whole command line, the program first. Needs nothing of us at the other end: it can be
@@ -106,7 +106,7 @@ class GuestVm {
   [[nodiscard]] std::string console_log() const;
 
  private:
-  GuestVm(std::string run_directory, Fd log, ChildProcess process, CommandChannel channel)
+  GuestVm(std::string run_directory, Fd log, Process process, CommandChannel channel)
       : run_directory_(std::move(run_directory)),
         log_(std::move(log)),
         process_(std::move(process)),
@@ -114,7 +114,7 @@ class GuestVm {
 
   std::string run_directory_;
   Fd log_;  // kept open: by its path, another file may be found later
-  ChildProcess process_;
+  Process process_;
   CommandChannel channel_;
 };
 

@@ -82,10 +82,10 @@ Result<Handle> BrokerLink::grant_device(Handle client, Handle driver, std::uint3
   return reply->message.subject;
 }
 
-Status BrokerLink::close_session(Handle session) {
+Status BrokerLink::revoke_grant(Handle grant) {
   Message request;
-  request.type = MessageType::Close;
-  request.subject = session;
+  request.type = MessageType::RevokeGrant;
+  request.subject = grant;
   return ask(request).status();
 }
 

@@ -31,7 +31,8 @@ class BrokerLink {
   Status destroy_domain(Handle domain);
   [[nodiscard]] Result<Handle> grant_device(Handle client, Handle driver, std::uint32_t device,
                                             std::string_view name);
-  Status close_session(Handle session);
+  // The client's session on the device closes; no other is touched.
+  Status revoke_grant(Handle grant);
   [[nodiscard]] Status seal_system();
   [[nodiscard]] Result<std::vector<LedgerRow>> domains();
   [[nodiscard]] Result<std::vector<LedgerRow>> sessions();

@@ -20,11 +20,13 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kMinVmMemory = 64 * kMiB;
+constexpr const char* kReaderRemedy =
+    "the reader sees changes under its feet: mount it there only while nobody writes";
 
 // Collects what is wrong; each check appends to it.
 class Checker {
  public:
-  explicit Checker(Problems& problems) : problems_(problems) {}
+  Checker(Problems& problems, Problems& warnings) : problems_(problems), warnings_(warnings) {}
 
   void system(const System& system) {
     names(system);
@@ -57,6 +59,10 @@ class Checker {
  private:
   void add(Position at, std::string what, std::string remedy) {
     problems_.push_back({at, std::move(what), std::move(remedy)});
+  }
+
+  void warn(Position at, const std::string& what, std::string remedy) {
+    warnings_.push_back({at, "warning: " + what, std::move(remedy)});
   }
 
   // `seen` holds the names of one scope.
@@ -150,15 +156,19 @@ class Checker {
 
   void overlap(const Volume& a, const Volume& b) {
     if (!meet(a, b) || (*a.read_only && *b.read_only)) return;
-    const std::string what =
-        fmt::format("volume '{}' overlaps volume '{}', and one can be written", *b.name, *a.name);
-    if (b.partition->empty()) {
-      add(b.offset.at, what,
-          fmt::format("begin at {} or later, or make both read_only = true",
-                      format_size(*a.offset + *a.size)));
-    } else {
-      add(b.partition.at, what, "use another partition, or make both read_only = true");
+    const Position at = b.partition->empty() ? b.offset.at : b.partition.at;
+    if (*a.read_only || *b.read_only) {
+      warn(at,
+           fmt::format("volume '{}' overlaps volume '{}', and one is written", *b.name, *a.name),
+           kReaderRemedy);
+      return;
     }
+    const std::string apart =
+        b.partition->empty() ? fmt::format("begin at {} or later", format_size(*a.offset + *a.size))
+                             : "use another partition";
+    add(at,
+        fmt::format("volume '{}' overlaps volume '{}', and both can be written", *b.name, *a.name),
+        apart + ", or make one read_only = true");
   }
 
   void account(const Client& client, std::uint64_t& accounts) {
@@ -237,7 +247,7 @@ class Checker {
     }
   }
 
-  // A volume that somebody writes has one user: a file system knows no other.
+  // A volume has one writer: a file system knows no other.
   void volume_users(const System& system) {
     struct Use {
       const Client* client;
@@ -253,23 +263,31 @@ class Checker {
         const bool writes = !*volume->read_only && !*device.read_only;
         const auto [first, is_new] =
             uses.try_emplace({*device.driver, *device.volume}, Use{&client, &device, writes});
-        if (is_new || (!writes && !first->second.writes)) continue;
-        add(device.volume.at,
-            fmt::format("'{}/{}' and '{}/{}' both use the volume '{}', and it is writable",
-                        *first->second.client->name, *first->second.device->name, *client.name,
-                        *device.name, *device.volume),
-            "give each a volume of its own, or make the volume read_only = true");
+        Use& other = first->second;
+        if (is_new || (!writes && !other.writes)) continue;
+        const auto both = [&](const char* what) {
+          return fmt::format("'{}/{}' and '{}/{}' both {} the volume '{}'", *other.client->name,
+                             *other.device->name, *client.name, *device.name, what, *device.volume);
+        };
+        if (writes && other.writes) {
+          add(device.volume.at, both("write"),
+              "give each a volume of its own, or make one device read_only = true");
+        } else {
+          warn(device.volume.at, both("use") + ", and one writes it", kReaderRemedy);
+          if (writes) other = {&client, &device, true};
+        }
       }
     }
   }
 
   Problems& problems_;
+  Problems& warnings_;
 };
 
 }  // namespace
 
-void check_system(const System& system, Problems& problems) {
-  Checker(problems).system(system);
+void check_system(const System& system, Problems& problems, Problems& warnings) {
+  Checker(problems, warnings).system(system);
 }
 
 }  // namespace cede::supervisor

@@ -11,8 +11,9 @@ namespace cede::supervisor {
 inline constexpr std::size_t kMaxDomains = 96;
 
 // Appends a problem for each thing that cannot work: names and sockets used twice, drivers and
-// volumes that do not exist, volumes that overlap, a writable volume with two users, accounts and
+// volumes that do not exist, writable volumes that overlap, a volume with two writers, accounts and
 // budgets that do not cover what is taken from them, regions that cannot carry their rings.
-void check_system(const System& system, Problems& problems);
+// `warnings` are what works, and may surprise: somebody reads what somebody else writes.
+void check_system(const System& system, Problems& problems, Problems& warnings);
 
 }  // namespace cede::supervisor

@@ -11,12 +11,12 @@
 #include <string>
 
 #include "protocols/session.h"
+#include "vmm/process/process.h"
 #include "vmm/supervisor/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/output_pipe.h"
-#include "vmm/supervisor/process.h"
 
 namespace cede::supervisor {
 

@@ -198,7 +198,7 @@ void Machine::start_broker() {
     runtime_.note(cgroup_.directory());
   } else {
     progress_("WARNING: no memory cgroup (" + why +
-              "): clients are not charged, and releases are believed, not proved");
+              "): clients are not charged, and a client that pins pages keeps them unseen");
   }
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {

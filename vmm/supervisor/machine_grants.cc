@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "vmm/supervisor/machine.h"
 
@@ -108,16 +109,17 @@ std::string Machine::connect(std::string_view client, std::string_view device) {
   return {};
 }
 
-// A grant cannot be taken back from a domain that lives. So the client's frontend gets a new life
-// without it: its other devices reconnect, and their guests see a pause.
 std::string Machine::disconnect(std::string_view client, std::string_view device) {
   Link* link = find_link(client, device);
   if (link == nullptr) return fmt::format("there is no device '{}' of '{}'", device, client);
   if (sealed_) return "the system is static: a device that is disconnected could never come back";
   link->wanted = false;
-  Domain& domain = clients_[link->plan.client]->domain;
-  if (link->grant.valid() && domain.running()) domain.dissolve(*broker_);
-  return {};
+  const Handle grant = std::exchange(link->grant, {});
+  if (!grant.valid()) return {};
+  const Status status = broker_->revoke_grant(grant);
+  // Stale: its client or its driver has just died, and the grant with it.
+  if (status == Status::Ok || status == Status::Stale) return {};
+  return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
 }
 
 }  // namespace cede::supervisor

@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSystemRoot = "/run/cede";
 constexpr const char* kLockSuffix = ".lock";
+// Outside of every root, for the systems of all of them. The empty file stays until the machine is
+// switched off: whoever removed it would have to know that nobody is about to lock a range of it.
 constexpr const char* kUidLocks = "/run/cede-uids";
 constexpr uid_t kUidRanges = 128;  // below 100000, where users' subordinate ids begin
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "tests/bench/blk/system.h"
+#include "vmm/process/process.h"
 #include "vmm/supervisor/broker_link.h"
-#include "vmm/supervisor/process.h"
 #include "vmm/supervisor/programs.h"
 
 namespace cede::bench {
@@ -28,9 +28,9 @@ class CedeStack {
 
  private:
   supervisor::Programs programs_;
-  supervisor::Process broker_;
+  Process broker_;
   std::optional<supervisor::BrokerLink> link_;
-  supervisor::Process driver_;
+  Process driver_;
   Fd client_;
 };
 

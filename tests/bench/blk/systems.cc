@@ -62,7 +62,7 @@ class EndpointSystem final : public TargetSystem<VhostUserTarget> {
   VhostUserTarget& target() override { return *target_; }
 
   CedeStack stack_;
-  supervisor::Process frontend_;
+  Process frontend_;
   std::optional<VhostUserTarget> target_;
 };
 
@@ -88,7 +88,7 @@ class QemuSystem final : public TargetSystem<VhostUserTarget> {
  private:
   VhostUserTarget& target() override { return *target_; }
 
-  supervisor::Process server_;
+  Process server_;
   std::optional<VhostUserTarget> target_;
 };
 

@@ -37,7 +37,7 @@ class CedeJoin final : public Join {
   }
 
  private:
-  supervisor::Process start(const NetworkNamespace& space, std::uint16_t port) {
+  Process start(const NetworkNamespace& space, std::uint16_t port) {
     const std::vector<Fd> tap = space.open_tap("tap0");
     space.must("ip link set tap0 address " + NetStack::mac(port));
     return stack_.start_frontend(port, "tap", fmt::format("tap={}", tap.front().get()),
@@ -45,8 +45,8 @@ class CedeJoin final : public Join {
   }
 
   NetStack stack_;
-  supervisor::Process a_;
-  supervisor::Process b_;
+  Process a_;
+  Process b_;
 };
 
 class BridgeJoin final : public Join {
@@ -106,7 +106,7 @@ class VdeJoin final : public Join {
   NetworkNamespace middle_;
   Folder folder_;
   Fd input_;
-  supervisor::Process switch_;
+  Process switch_;
 };
 
 template <class T>

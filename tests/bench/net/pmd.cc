@@ -34,11 +34,11 @@ class Testpmd {
     words.insert(words.end(), {"--", "--stats-period=1", "--auto-start", "--txpkts=60",
                                "--total-num-mbufs=16384", "--no-lsc-interrupt"});
     words.insert(words.end(), options.begin(), options.end());
-    supervisor::Launch launch;
+    Launch launch;
     launch.arguments = std::move(words);
     launch.output = output_.get();
     launch.locked_bytes = RLIM_INFINITY;
-    process_ = supervisor::Process::start(launch);
+    process_ = Process::start(launch);
   }
 
   [[nodiscard]] ServerProcess process() const { return {role_, process_.pid()}; }
@@ -72,7 +72,7 @@ class Testpmd {
  private:
   const char* role_;
   Fd output_;
-  supervisor::Process process_;
+  Process process_;
 };
 
 std::string virtio_user(const std::string& socket, const std::string& mac) {

@@ -26,7 +26,7 @@ class BrokerTest : public testing::TestWithParam<Proof> {
     start({});
   }
   void TearDown() override {
-    if (broker_ == nullptr || broker_->pid() < 0) return;
+    if (broker_ == nullptr || !broker_->running()) return;
     // Whatever the test did: with everybody gone, every page is home and no directory is left.
     client_.reset();
     driver_.reset();

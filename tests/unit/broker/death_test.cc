@@ -171,40 +171,5 @@ TEST_P(DeathTest, DestroyingTheClientTakesNothingOutOfTheDriversHands) {
 
 INSTANTIATE_TEST_SUITE_P(Both, DeathTest, testing::Values(Proof::Cgroup, Proof::Word), proof_name);
 
-// Nothing but words: what is believed, and how far.
-using WordTest = BrokerTest;
-
-TEST_P(WordTest, MoreThanTheCapIsNotBelievedAsLongAsTheClientLives) {
-  start({"--word-cap-pages", "512"});
-  for (int i = 0; i < 2; ++i) {
-    close_session(*client_, *driver_,
-                  connect_session(*client_, *driver_, grant_, small_geometry(256)));
-  }
-  LiveSession third = connect_session(*client_, *driver_, grant_, small_geometry(256));
-  ASSERT_EQ(client_->status_of(MessageType::Close, third.handle), Status::Ok);
-  ASSERT_EQ(driver_->status_of(MessageType::Release, third.handle), Status::Ok);
-  ASSERT_EQ(client_->status_of(MessageType::Release, third.handle), Status::Ok);
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(root().account(*client_).pages, kClientPages - 256);
-    ::usleep(10000);
-  }
-  client_.reset();
-  EXPECT_TRUE(all_home());
-}
-
-TEST_P(WordTest, OneSidesWordIsNotEnough) {
-  LiveSession session = connect_session(*client_, *driver_, grant_, small_geometry(256));
-  ASSERT_EQ(client_->status_of(MessageType::Close, session.handle), Status::Ok);
-  ASSERT_EQ(driver_->status_of(MessageType::Release, session.handle), Status::Ok);
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(root().account(*client_).pages, kClientPages - 256);
-    ::usleep(10000);
-  }
-  ASSERT_EQ(client_->status_of(MessageType::Release, session.handle), Status::Ok);
-  EXPECT_TRUE(all_home());
-}
-
-INSTANTIATE_TEST_SUITE_P(Fallback, WordTest, testing::Values(Proof::Word), proof_name);
-
 }  // namespace
 }  // namespace cede::test

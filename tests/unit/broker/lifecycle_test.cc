@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 
 #include "tests/unit/broker/broker_fixture.h"
 
@@ -36,13 +37,19 @@ class LifecycleTest : public BrokerTest {
   }
   [[nodiscard]] std::ptrdiff_t directories() const {
     if (GetParam() == Proof::Word) return 0;
-    return std::count_if(std::filesystem::recursive_directory_iterator(cgroup_.path()), {},
-                         [](const auto& entry) { return entry.is_directory(); });
+    std::ptrdiff_t count = 0;
+    std::error_code error;  // a directory can go while we look
+    for (std::filesystem::recursive_directory_iterator entry(cgroup_.path(), error), end;
+         !error && entry != end; entry.increment(error)) {
+      std::error_code gone;
+      if (entry->is_directory(gone)) ++count;
+    }
+    return error ? -1 : count;
   }
 };
 
 TEST_P(LifecycleTest, TwoHundredSessionsLeaveDescriptorsMemoryAndCgroupsAsTheyWere) {
-  start({"--log-level", "warn", "--word-cap-pages", "1000000"});
+  start({"--log-level", "warn"});
   const auto once = [this] {
     close_session(*client_, *driver_,
                   connect_session(*client_, *driver_, grant_, small_geometry(256)));
@@ -57,6 +64,25 @@ TEST_P(LifecycleTest, TwoHundredSessionsLeaveDescriptorsMemoryAndCgroupsAsTheyWe
   EXPECT_EQ(directories(), directories_before);
   EXPECT_TRUE(kMemoryIsKept || resident_kib() <= resident_before + 256) << resident_kib();
   EXPECT_TRUE(all_home());
+}
+
+TEST_P(LifecycleTest, ASidesEndsOfTheDoorbellsAreClosedAsSoonAsTheyAreSent) {
+  const auto before = descriptors();
+  const auto handle = client_->connect(grant_, small_geometry(256));
+  ASSERT_TRUE(handle);
+  SessionSide driver = accept_offer(*driver_, *handle);
+  // Its Offer may be here before the broker's next line: so ask the broker something.
+  (void)root().sessions();
+  EXPECT_EQ(descriptors(), before + 3) << "the region, and the client's two ends";
+  ASSERT_EQ(driver_->status_of(MessageType::Mapped, *handle), Status::Ok);
+  SessionSide client = accept_offer(*client_, *handle);
+  ASSERT_EQ(client_->status_of(MessageType::Mapped, *handle), Status::Ok);
+  (void)client_->await(MessageType::Connected, *handle);
+  EXPECT_EQ(descriptors(), before + 1) << "the region alone";
+  close_session(*client_, *driver_,
+                {*handle, small_geometry(256), std::move(driver), std::move(client)});
+  EXPECT_TRUE(all_home());
+  EXPECT_EQ(descriptors(), before);
 }
 
 TEST_P(LifecycleTest, AHundredDomainsComeAndGoWithoutATrace) {
@@ -81,10 +107,7 @@ TEST_P(LifecycleTest, SigtermEndsTheDomainsAndBringsEveryPageHome) {
   }
   session.client.let_go();
   session.driver.let_go();
-  const auto status = broker_->wait_for_exit();
-  ASSERT_TRUE(status.has_value());
-  EXPECT_TRUE(WIFEXITED(*status));
-  EXPECT_EQ(WEXITSTATUS(*status), 0);
+  EXPECT_EQ(broker_->wait_for_exit(), 0);
   EXPECT_TRUE(cgroup_is_empty());
 }
 
@@ -120,10 +143,7 @@ TEST_P(UnprovenTest, PagesThatNobodyGivesBackEndItWithAnErrorInBoundedTime) {
   start({"--drain-deadline-ms", "100"});
   LiveSession session = connect_session(*client_, *driver_, grant_, small_geometry(2048));
   broker_->close_root();
-  const auto status = broker_->wait_for_exit();
-  ASSERT_TRUE(status.has_value());
-  EXPECT_TRUE(WIFEXITED(*status));
-  EXPECT_EQ(WEXITSTATUS(*status), 1);
+  EXPECT_EQ(broker_->wait_for_exit(), 1);
   session.client.let_go();
   session.driver.let_go();
   const std::string client_dir = cgroup_of(*client_);
@@ -164,9 +184,7 @@ TEST(BrokerArguments, ThatAreWrongAreNamedInOneLine) {
 
 TEST(BrokerArguments, ADirectoryThatIsNoCgroupIsRefused) {
   BrokerProcess broker({.budget_pages = 5, .cgroup = "/tmp"});
-  const auto status = broker.wait_for_exit();
-  ASSERT_TRUE(status.has_value());
-  EXPECT_EQ(WEXITSTATUS(*status), 1);
+  EXPECT_EQ(broker.wait_for_exit(), 1);
 }
 
 }  // namespace

@@ -48,7 +48,13 @@ TEST_F(RegionTest, HasEveryPageAndAFixedSize) {
   EXPECT_EQ(errno, EPERM);
   EXPECT_EQ(::ftruncate(fd(), 2 * kBytes), -1);
   EXPECT_EQ(errno, EPERM);
-  EXPECT_EQ(::fchmod(fd(), 0777), -1) << "a region can be made executable";
+}
+
+TEST_F(RegionTest, IsNotExecutableNorCanBeMadeSoWhereTheKernelKnowsHow) {
+  constexpr int kExecSeal = 0x20;                             // F_SEAL_EXEC, since Linux 6.3
+  const Fd known(::memfd_create("probe", MFD_CLOEXEC | 8U));  // MFD_NOEXEC_SEAL
+  EXPECT_EQ((::fcntl(fd(), F_GET_SEALS) & kExecSeal) != 0, static_cast<bool>(known));
+  EXPECT_EQ(::fchmod(fd(), 0777), known ? -1 : 0);
 }
 
 TEST_F(RegionTest, OfTwoPagesHasThemBoth) {

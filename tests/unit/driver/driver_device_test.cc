@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block device as the disk: a loop device, so this needs root.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/loop.h>
-#include <sys/ioctl.h>
 
+#include "tests/support/loop_device.h"
 #include "tests/unit/driver/driver_process.h"
 #include "tests/unit/driver/requests.h"
 
@@ -12,29 +10,6 @@ namespace cede::test {
 namespace {
 
 constexpr std::uint64_t kBytes = 4 << 20;
-
-// Detached when the last descriptor closes.
-class LoopDevice {
- public:
-  explicit LoopDevice(const Image& backing) {
-    const Fd control = checked(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
-    path_ = "/dev/loop" + std::to_string(number);
-    device_ = checked(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
-    loop_config config{};
-    config.fd = static_cast<__u32>(backing.fd());
-    config.block_size = 4096;
-    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-    if (::ioctl(device_.get(), LOOP_CONFIGURE, &config) != 0) {
-      throw std::runtime_error("cannot set up a loop device");
-    }
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  Fd device_;
-};
 
 class DriverDevice : public testing::Test {
  protected:

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "tests/support/session_parts.h"
+#include "tests/support/image.h"
 
 namespace cede::driver {
 namespace {
@@ -20,8 +20,9 @@ constexpr std::size_t kLength = 200 << 10;  // more than the buffer of zeroes
 
 class UringDiskErases : public testing::Test, public DiskClient {
  protected:
-  void SetUp() override {
-    fd_ = test::checked(::memfd_create("disk", MFD_CLOEXEC));
+  void SetUp() override { use(test::checked(::memfd_create("disk", MFD_CLOEXEC))); }
+  void use(Fd fd) {
+    fd_ = std::move(fd);
     const std::vector<std::byte> ones(kBytes, std::byte{0xFF});
     ASSERT_EQ(::pwrite(fd_.get(), ones.data(), kBytes, 0), static_cast<ssize_t>(kBytes));
   }
@@ -91,6 +92,16 @@ TEST_F(UringDiskErases, ZeroesWithoutZeroRangeKeepTheirBlocks) {
 TEST_F(UringDiskErases, ZeroesAreWrittenWhereNothingElseWorks) {
   const DiskFacts plain{.bytes = kBytes, .logical_block = 512, .physical_block = 4096};
   EXPECT_EQ(erase(plain, DiskRequest::Kind::WriteZeroes, true), DiskOutcome::Ok);
+  expect_zeroes_there_and_nowhere_else();
+}
+
+TEST_F(UringDiskErases, ZeroesAreWrittenPastThePageCache) {
+  const test::Image image(TEST_IMAGES, kBytes);
+  use(test::checked(::open(image.path().c_str(), O_RDWR | O_CLOEXEC)));
+  if (::fcntl(fd_.get(), F_SETFL, O_DIRECT) != 0) GTEST_SKIP() << "no direct I/O here";
+  const DiskFacts plain{.bytes = kBytes, .logical_block = 4096, .physical_block = 4096};
+  EXPECT_EQ(erase(plain, DiskRequest::Kind::WriteZeroes, true), DiskOutcome::Ok);
+  ASSERT_EQ(::fcntl(fd_.get(), F_SETFL, 0), 0);
   expect_zeroes_there_and_nowhere_else();
 }
 

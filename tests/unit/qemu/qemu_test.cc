@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What vmm/qemu does without QEMU: choosing, refusing, and reading what a guest says.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "vmm/qemu/accelerator.h"
-#include "vmm/qemu/child_process.h"
 #include "vmm/qemu/command_channel.h"
 #include "vmm/qemu/guest_vm.h"
 
@@ -223,81 +217,6 @@ TEST_F(CommandChannelTest, SubmitToAGuestThatHungUpIsGone) {
   EXPECT_EQ(channel_.wait(1s).status(), Status::WrongState) << "nothing was submitted";
   guest_.reset();
   EXPECT_EQ(channel_.submit("true"), Status::Gone);
-}
-
-// What a child of ours prints.
-std::string output_of(std::vector<std::string> arguments) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
-  const Fd in(ends[0]);
-  Fd out(ends[1]);
-  Result<ChildProcess> child =
-      ChildProcess::start({.arguments = std::move(arguments), .output = out.get()});
-  if (!child) return "not started";
-  out.reset();
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (ssize_t got = 0; (got = ::read(in.get(), buffer.data(), buffer.size())) > 0;) {
-    output.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  return child->wait(10s) ? output : "still runs";
-}
-
-TEST(ChildProcess, HasStandardDescriptorsOnly) {
-  // Open in us, and not marked to be closed: the child must not have it all the same.
-  const Fd leaky(::fcntl(STDERR_FILENO, F_DUPFD, 100));  // NOLINT(android-cloexec-fcntl)
-  ASSERT_TRUE(leaky);
-  const std::string open_files = output_of({"ls", "/proc/self/fd"});
-  EXPECT_EQ(open_files, "0\n1\n2\n3\n") << "3 is the directory that ls reads";
-  EXPECT_EQ(output_of({"readlink", "/proc/self/fd/0"}), "/dev/null\n");
-}
-
-TEST(ChildProcess, HasNoBlockedOrIgnoredSignal) {
-  sigset_t term;
-  sigemptyset(&term);
-  sigaddset(&term, SIGTERM);
-  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &term, nullptr), 0);
-  const auto before = ::signal(SIGPIPE, SIG_IGN);
-  const std::string status = output_of({"grep", "^Sig[BI]", "/proc/self/status"});
-  (void)::signal(SIGPIPE, before);
-  ASSERT_EQ(::pthread_sigmask(SIG_UNBLOCK, &term, nullptr), 0);
-  EXPECT_EQ(status, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
-}
-
-TEST(ChildProcess, ExitCodesAndSignalsAreTold) {
-  for (const auto& [script, code] : {std::pair{"exit 3", 3}, {"kill -9 $$", 137}, {"true", 0}}) {
-    Result<ChildProcess> child =
-        ChildProcess::start({.arguments = {"sh", "-c", script}, .output = 2});
-    ASSERT_TRUE(child);
-    ASSERT_TRUE(child->wait(10s));
-    EXPECT_EQ(child->exit_code(), code);
-    EXPECT_TRUE(child->wait(0ms)) << "ended is ended";
-  }
-}
-
-TEST(ChildProcess, MissingProgramIsAnError) {
-  const Result<ChildProcess> child =
-      ChildProcess::start({.arguments = {"/no/such/program"}, .output = 2});
-  EXPECT_EQ(child.status(), Status::IoError);
-  EXPECT_EQ(errno, ENOENT);
-}
-
-TEST(ChildProcess, LeavesNothingBehindWhenMovedOverOrDestroyed) {
-  const auto sleeper = [] {
-    return ChildProcess::start({.arguments = {"sleep", "1000"}, .output = 2});
-  };
-  Result<ChildProcess> first = sleeper();
-  Result<ChildProcess> second = sleeper();
-  ASSERT_TRUE(first);
-  ASSERT_TRUE(second);
-  const pid_t first_pid = first->pid();
-  const pid_t second_pid = second->pid();
-  EXPECT_FALSE(first->wait(0ms));
-  *first = *std::move(second);
-  EXPECT_EQ(::kill(first_pid, 0), -1);
-  EXPECT_EQ(::kill(second_pid, 0), 0);
-  first = Status::Gone;
-  EXPECT_EQ(::kill(second_pid, 0), -1);
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ std::string problems_with(const std::string& text) {
   Problems problems;
   const System system = parse_system(text, "/f", problems);
   EXPECT_EQ(lines(problems), "");
-  check_system(system, problems);
-  return lines(problems);
+  Problems warnings;
+  check_system(system, problems, warnings);
+  return lines(problems) + lines(warnings);
 }
 
 class Checks : public testing::TestWithParam<Change> {};
@@ -87,19 +88,24 @@ const Change kChanges[] = {
     {"UnknownVolume", "volume = \"vol-b\"", "volume = \"vol-z\"",
      "f:29:12: driver 'disk0' has no volume 'vol-z'; name one that has a [[driver.volume]] of its "
      "own\n"},
-    {"TwoClientsOnOneWritableVolume", "volume = \"vol-b\"", "volume = \"vol-a\"",
-     "f:29:12: 'alice/vda' and 'bob/vda' both use the volume 'vol-a', and it is writable; give "
-     "each a volume of its own, or make the volume read_only = true\n"},
+    {"TwoWritersOnOneVolume", "volume = \"vol-b\"", "volume = \"vol-a\"",
+     "f:29:12: 'alice/vda' and 'bob/vda' both write the volume 'vol-a'; give each a volume of its "
+     "own, or make one device read_only = true\n"},
     {"AReaderBesideAWriter", "volume = \"vol-b\"", "volume = \"vol-a\"\n  read_only = true",
-     "f:29:12: 'alice/vda' and 'bob/vda' both use the volume 'vol-a', and it is writable; give "
-     "each a volume of its own, or make the volume read_only = true\n"},
+     "f:29:12: warning: 'alice/vda' and 'bob/vda' both use the volume 'vol-a', and one writes it; "
+     "the reader sees changes under its feet: mount it there only while nobody writes\n"},
     {"VolumesOverlapByOneSector", "offset = \"65M\"", "offset = 68156928",
-     "f:14:12: volume 'vol-b' overlaps volume 'vol-a', and one can be written; begin at 65M or "
-     "later, or make both read_only = true\n"},
+     "f:14:12: volume 'vol-b' overlaps volume 'vol-a', and both can be written; begin at 65M or "
+     "later, or make one read_only = true\n"},
+    {"AReadOnlyVolumeInsideAWritableOne", "offset = \"65M\"\n  size = \"64M\"",
+     "offset = \"2M\"\n  size = \"1M\"\n  read_only = true",
+     "f:14:12: warning: volume 'vol-b' overlaps volume 'vol-a', and one is written; the reader "
+     "sees "
+     "changes under its feet: mount it there only while nobody writes\n"},
     {"VolumeInsideAnother", "offset = \"65M\"\n  size = \"64M\"",
      "offset = \"2M\"\n  size = \"1M\"",
-     "f:14:12: volume 'vol-b' overlaps volume 'vol-a', and one can be written; begin at 65M or "
-     "later, or make both read_only = true\n"},
+     "f:14:12: volume 'vol-b' overlaps volume 'vol-a', and both can be written; begin at 65M or "
+     "later, or make one read_only = true\n"},
     {"VolumeOfNoSectors", "size = \"64M\"", "size = 0",
      "f:15:10: volume 'vol-b' has no whole number of 512-byte sectors; use a size such as "
      "\"64M\"\n"},
@@ -135,8 +141,8 @@ const Change kChanges[] = {
      "volume = \"vol-b\"\n  socket = \"/s\"\n  [[client.device]]\n  name = \"vdb\"\n  driver = "
      "\"disk0\"\n  volume = \"vol-a\"\n  socket = \"/x/../s\"\n",
      "f:35:12: another device uses the socket '/s'; choose another path\n"
-     "f:34:12: 'alice/vda' and 'bob/vdb' both use the volume 'vol-a', and it is writable; give "
-     "each a volume of its own, or make the volume read_only = true\n"},
+     "f:34:12: 'alice/vda' and 'bob/vdb' both write the volume 'vol-a'; give each a volume of its "
+     "own, or make one device read_only = true\n"},
     {"SocketWithComma", "volume = \"vol-b\"", "volume = \"vol-b\"\n  socket = \"/a,b\"",
      "f:30:12: the socket's path holds a comma; use another path\n"},
     {"StaticThatNeverConnects", "volume = \"vol-b\"", "volume = \"vol-b\"\n  connect = false", ""},
@@ -165,6 +171,14 @@ TEST(ChecksOfSeveralThings, ReadersMayShareAReadOnlyVolume) {
   text.replace(text.rfind("volume = \"vol-b\""), 16, "volume = \"vol-a\"");
   text.replace(text.find("size = \"64M\""), 12, "size = \"64M\"\n  read_only = true");
   EXPECT_EQ(problems_with(text), "");
+}
+
+TEST(ChecksOfSeveralThings, AReaderDoesNotHideASecondWriter) {
+  std::string text = kSound;
+  text.replace(text.rfind("volume = \"vol-b\""), 16, "volume = \"vol-a\"\n  read_only = true");
+  text += "  [[client.device]]\n  name = \"vdb\"\n  driver = \"disk0\"\n  volume = \"vol-a\"\n";
+  EXPECT_NE(problems_with(text).find(": 'alice/vda' and 'bob/vdb' both write the volume 'vol-a'"),
+            std::string::npos);
 }
 
 TEST(ChecksOfSeveralThings, ASystemWithoutClientsHasNoUse) {

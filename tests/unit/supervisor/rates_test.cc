@@ -4,14 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace cede::cli {
 namespace {
 
 namespace json = boost::json;
 
+// Each latency: the edge of a bucket, and what it counts.
 json::object stats(std::uint64_t life, std::uint64_t reads, std::uint64_t bytes,
-                   json::array latency) {
+                   const std::vector<std::pair<std::uint64_t, std::uint64_t>>& latencies) {
+  json::array latency;
+  for (const auto& [edge, count] : latencies) latency.push_back(json::array{edge, count});
   return {{"devices",
            json::array{json::object{{"client", "alice"},
                                     {"device", "vda"},
@@ -28,14 +34,10 @@ json::object stats(std::uint64_t life, std::uint64_t reads, std::uint64_t bytes,
                                                            {"latency", std::move(latency)}}}}}}};
 }
 
-json::array pair(std::uint64_t edge, std::uint64_t count) {
-  return {edge, count};
-}
-
 TEST(Rates, AreDifferencesOverTime) {
   const auto rates =
-      rates_between(stats(1, 100, 4096, {pair(1000, 100)}),
-                    stats(1, 300, 12288, {pair(1000, 100), pair(2000, 198), pair(9000, 2)}), 2.0);
+      rates_between(stats(1, 100, 4096, {{1000, 100}}),
+                    stats(1, 300, 12288, {{1000, 100}, {2000, 198}, {9000, 2}}), 2.0);
   ASSERT_EQ(rates.volumes.size(), 1U);
   EXPECT_EQ(rates.volumes[0].session, "alice/vda");
   EXPECT_EQ(rates.volumes[0].volume, "disk0/a");
@@ -48,25 +50,25 @@ TEST(Rates, AreDifferencesOverTime) {
 
 TEST(Rates, P99IsTheSlowestHundredth) {
   const auto rates =
-      rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {pair(10, 98), pair(500, 2)}), 1.0);
+      rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {{10, 98}, {500, 2}}), 1.0);
   EXPECT_EQ(rates.volumes[0].p50_ns, 10U);
   EXPECT_EQ(rates.volumes[0].p99_ns, 500U);
 }
 
 TEST(Rates, ANewLifeOfTheDriverCountsFromZero) {
-  const auto rates = rates_between(stats(1, 1'000'000, 0, {pair(10, 1'000'000)}),
-                                   stats(2, 50, 0, {pair(20, 50)}), 1.0);
+  const auto rates = rates_between(stats(1, 1'000'000, 0, {{10, 1'000'000}}),
+                                   stats(2, 50, 0, {{20, 50}}), 1.0);
   EXPECT_DOUBLE_EQ(rates.volumes[0].reads_per_second, 50);
   EXPECT_EQ(rates.volumes[0].p50_ns, 20U);
 }
 
 TEST(Rates, CountersThatFallOrAreAbsurdStayFinite) {
-  const auto fell = rates_between(stats(1, 500, 0, {pair(10, 9)}), stats(1, 3, 0, {}), 1.0);
+  const auto fell = rates_between(stats(1, 500, 0, {{10, 9}}), stats(1, 3, 0, {}), 1.0);
   EXPECT_DOUBLE_EQ(fell.volumes[0].reads_per_second, 0);
   EXPECT_EQ(fell.volumes[0].p50_ns, 0U);
   const auto absurd = rates_between(
       stats(1, 0, 0, {}),
-      stats(1, UINT64_MAX, UINT64_MAX, {pair(10, UINT64_MAX), pair(20, UINT64_MAX)}), 0.1);
+      stats(1, UINT64_MAX, UINT64_MAX, {{10, UINT64_MAX}, {20, UINT64_MAX}}), 0.1);
   EXPECT_LE(short_count(absurd.volumes[0].reads_per_second).size(), 7U);
   EXPECT_EQ(absurd.volumes[0].p50_ns, 10U);
   EXPECT_EQ(absurd.volumes[0].p99_ns, 20U);

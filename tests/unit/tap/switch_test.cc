@@ -40,7 +40,7 @@ struct Host {
   }
 
   NetworkNamespace space;
-  supervisor::Process frontend;
+  Process frontend;
 };
 
 struct Joined {

@@ -22,7 +22,8 @@ class FrontendFixture : public testing::Test {
     std::vector<std::string> arguments = {"--device", "name=vda,socket=" + socket_path() + shape};
     arguments.insert(arguments.end(), more.begin(), more.end());
     inherited.push_back(broker_.child_fd());
-    process_ = std::make_unique<ChildProcess>(frontend_command(broker_, arguments), inherited);
+    process_ = Process::start(
+        {.arguments = frontend_command(broker_, arguments), .inherited = std::move(inherited)});
     broker_.drop_child_fd();
   }
   void connect_session(block::Info info) {
@@ -51,7 +52,7 @@ class FrontendFixture : public testing::Test {
   std::string socket_path() { return directory_.path("vda.sock"); }
   TestDirectory directory_;
   PlayedBroker broker_;
-  std::unique_ptr<ChildProcess> process_;
+  Process process_;
   std::unique_ptr<EchoBackend> backend_;
   Mapping region_;  // of the last session, for a driver that misbehaves
   std::vector<std::byte> disk_ = std::vector<std::byte>(kDiskBytes);

@@ -38,8 +38,8 @@ class FrontendNet : public testing::TestWithParam<bool> {
       arguments.push_back("class=net,queues=2,name=" + std::string(port) +
                           ",socket=" + socket(port));
     }
-    frontend_ = std::make_unique<ChildProcess>(frontend_command(broker_, arguments),
-                                               std::vector<int>{broker_.child_fd()});
+    frontend_ = Process::start(
+        {.arguments = frontend_command(broker_, arguments), .inherited = {broker_.child_fd()}});
     broker_.drop_child_fd();
     switch_.emplace(net::port_geometry(kPairs, net::kSlots));
     for (std::uint32_t i = 0; i < 2; ++i) connect_port(i, i, switch_->port(i));
@@ -74,7 +74,7 @@ class FrontendNet : public testing::TestWithParam<bool> {
   TestDirectory directory_;
   PlayedBroker broker_;
   std::optional<StubSwitch> switch_;
-  std::unique_ptr<ChildProcess> frontend_;
+  Process frontend_;
 };
 
 INSTANTIATE_TEST_SUITE_P(, FrontendNet, testing::Bool(),
@@ -155,7 +155,7 @@ TEST_P(FrontendNet, AKilledFrontendsNextLifeGoesOnWithItsRings) {
   b->start();
   for (unsigned i = 0; i < 3; ++i) {
     expect_traffic(*a, *b, 37 + i);
-    frontend_->kill();
+    frontend_.kill();
     start_frontend();
     a->reconnect();
     b->reconnect();
@@ -224,18 +224,19 @@ TEST_P(FrontendNet, TruncatedGuestMemoryEndsTheFrontendOfThatClient) {
   ASSERT_EQ(::ftruncate(a->memory_fd(), 0), 0);
   const std::uint64_t one = 1;
   (void)!::write(a->kick_fd(1), &one, sizeof one);
-  const auto status = frontend_->wait();
+  const auto status = frontend_.wait(kPatience);
   ASSERT_TRUE(status);
-  EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 1);
+  EXPECT_EQ(*status, 1);
 }
 
 TEST(FrontendMixed, OneProcessServesAVolumeAndAPort) {
   TestDirectory directory;
   PlayedBroker broker;
-  const ChildProcess frontend(
-      frontend_command(broker, {"--device", "name=vda,socket=" + directory.path("vda"), "--device",
-                                "class=net,name=eth0,socket=" + directory.path("eth0")}),
-      {broker.child_fd()});
+  const Process frontend = Process::start(
+      {.arguments = frontend_command(
+           broker, {"--device", "name=vda,socket=" + directory.path("vda"), "--device",
+                    "class=net,name=eth0,socket=" + directory.path("eth0")}),
+       .inherited = {broker.child_fd()}});
   broker.drop_child_fd();
 
   broker.grant("vda", 1);

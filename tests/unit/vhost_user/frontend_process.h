@@ -5,24 +5,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "protocols/control.h"
 #include "protocols/posix/channel.h"
 #include "tests/support/client_session.h"
 #include "tests/support/session_parts.h"
+#include "vmm/process/process.h"
 
 namespace cede::test {
 
@@ -45,50 +41,6 @@ class TestDirectory {
 
  private:
   std::string path_ = "/tmp/cede-vhost-XXXXXX";
-};
-
-class ChildProcess {
- public:
-  // `inherited` keep their numbers in the child.
-  ChildProcess(std::vector<std::string> words, const std::vector<int>& inherited) {
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      for (const int fd : inherited) ::fcntl(fd, F_SETFD, 0);
-      ::execvp(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-  }
-  ChildProcess(const ChildProcess&) = delete;
-  ChildProcess& operator=(const ChildProcess&) = delete;
-  ~ChildProcess() { kill(); }
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  void signal(int number) const { ::kill(pid_, number); }
-  void kill() {
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-  [[nodiscard]] bool alive() {
-    if (pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
-    return pid_ > 0;
-  }
-  // The wait status, or nothing if it does not end.
-  [[nodiscard]] std::optional<int> wait() {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (alive()) {
-      if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return status_;
-  }
-
- private:
-  pid_t pid_ = -1;
-  int status_ = 0;
 };
 
 // The broker's end of one client domain's capability socket.
@@ -206,6 +158,10 @@ inline constexpr bool kSandboxed = false;
 #else
 inline constexpr bool kSandboxed = true;
 #endif
+
+[[nodiscard]] inline bool alive(Process& process) {
+  return !process.wait(std::chrono::milliseconds::zero());
+}
 
 [[nodiscard]] inline std::vector<std::string> frontend_command(
     const PlayedBroker& broker, const std::vector<std::string>& arguments) {

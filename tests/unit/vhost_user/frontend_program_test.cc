@@ -20,22 +20,22 @@ TEST_F(FrontendProgram, ExitsCleanlyOnSigterm) {
   serve();
   VhostUserClient client(options());
   client.start();
-  process_->signal(SIGTERM);
+  process_.signal(SIGTERM);
   broker_.reply(broker_.hear(MessageType::Close));
   broker_.end_session(Status::Ok);
-  EXPECT_EQ(process_->wait(), 0);
+  EXPECT_EQ(process_.wait(kPatience), 0);
 }
 
 TEST_F(FrontendProgram, ExitsOnSigtermEvenIfNobodyAnswers) {
   serve();
-  process_->signal(SIGTERM);
-  EXPECT_EQ(process_->wait(), 0);
+  process_.signal(SIGTERM);
+  EXPECT_EQ(process_.wait(kPatience), 0);
 }
 
 TEST_F(FrontendProgram, ExitsWhenTheBrokerClosesTheDomain) {
   serve();
   broker_.close();
-  EXPECT_EQ(process_->wait(), 0);
+  EXPECT_EQ(process_.wait(kPatience), 0);
 }
 
 TEST_F(FrontendProgram, AuditsItsOwnSessionOnceAndFromInsideTheSandbox) {
@@ -54,7 +54,7 @@ TEST_F(FrontendProgram, AuditsItsOwnSessionOnceAndFromInsideTheSandbox) {
   broker_.grant("vda");
   connect_session();
   EXPECT_EQ(client.execute({.bytes = 512}), VIRTIO_BLK_S_OK);
-  process_->kill();
+  process_.kill();
   std::string report;
   char text[4096];
   for (ssize_t got = 0; (got = ::read(reader.get(), text, sizeof text)) > 0;) {
@@ -69,9 +69,9 @@ TEST_F(FrontendProgram, ServesAnInheritedConnectedSocketAndEndsWithIt) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
   Fd theirs(pair[1]);
   auto peer = std::make_unique<VhostUserConnection>(Fd(pair[0]));
-  process_ = std::make_unique<ChildProcess>(
-      frontend_command(broker_, {"--fd", std::to_string(theirs.get())}),
-      std::vector<int>{broker_.child_fd(), theirs.get()});
+  process_ = Process::start(
+      {.arguments = frontend_command(broker_, {"--fd", std::to_string(theirs.get())}),
+       .inherited = {broker_.child_fd(), theirs.get()}});
   broker_.drop_child_fd();
   theirs.reset();
   broker_.grant("whatever");
@@ -80,7 +80,7 @@ TEST_F(FrontendProgram, ServesAnInheritedConnectedSocketAndEndsWithIt) {
   peer.reset();
   broker_.reply(broker_.hear(MessageType::Close));
   broker_.end_session(Status::Ok);
-  EXPECT_EQ(process_->wait(), 0);
+  EXPECT_EQ(process_.wait(kPatience), 0);
 }
 
 TEST(FrontendCommandLine, PrintsItsCapabilitiesAndIgnoresTheRest) {

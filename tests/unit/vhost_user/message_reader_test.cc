@@ -102,27 +102,27 @@ TEST_F(MessageReaderTest, APartialHeaderAndThenSilenceIsBusyAndThenGone) {
 TEST_F(MessageReaderTest, WhatNoMessageLooksLikeIsBroken) {
   struct Case {
     const char* what;
-    Request request;
     std::size_t bytes;
     std::size_t fds;
+    Request request;
     std::uint32_t flags;
   };
   constexpr std::uint32_t kV = Header::kVersion;
   const Case cases[] = {
-      {"version 0", Request::GetFeatures, 0, 0, 0},
-      {"version 2", Request::GetFeatures, 0, 0, 2},
-      {"a reply", Request::GetFeatures, 0, 0, kV | Header::kReply},
-      {"a payload where none belongs", Request::GetFeatures, 8, 0, kV},
-      {"a missing payload", Request::SetFeatures, 0, 0, kV},
-      {"a short payload", Request::SetVringAddr, 39, 0, kV},
-      {"a long payload", Request::SetVringAddr, 41, 0, kV},
-      {"a table of nine regions", Request::SetMemTable, 8 + 9 * 32, 0, kV},
-      {"a long configuration", Request::SetConfig, 12 + 257, 0, kV},
-      {"a short description", Request::SetInflightFd, 19, 0, kV},
-      {"an unknown request of any length", static_cast<Request>(77), kMaxPayload + 1, 0, kV},
-      {"descriptors where none belong", Request::GetFeatures, 0, 1, kV},
-      {"two descriptors where one belongs", Request::SetVringKick, 8, 2, kV},
-      {"an unknown request with descriptors", static_cast<Request>(77), 0, 1, kV},
+      {"version 0", 0, 0, Request::GetFeatures, 0},
+      {"version 2", 0, 0, Request::GetFeatures, 2},
+      {"a reply", 0, 0, Request::GetFeatures, kV | Header::kReply},
+      {"a payload where none belongs", 8, 0, Request::GetFeatures, kV},
+      {"a missing payload", 0, 0, Request::SetFeatures, kV},
+      {"a short payload", 39, 0, Request::SetVringAddr, kV},
+      {"a long payload", 41, 0, Request::SetVringAddr, kV},
+      {"a table of nine regions", 8 + 9 * 32, 0, Request::SetMemTable, kV},
+      {"a long configuration", 12 + 257, 0, Request::SetConfig, kV},
+      {"a short description", 19, 0, Request::SetInflightFd, kV},
+      {"an unknown request of any length", kMaxPayload + 1, 0, static_cast<Request>(77), kV},
+      {"descriptors where none belong", 0, 1, Request::GetFeatures, kV},
+      {"two descriptors where one belongs", 8, 2, Request::SetVringKick, kV},
+      {"an unknown request with descriptors", 0, 1, static_cast<Request>(77), kV},
   };
   for (const Case& one : cases) {
     SCOPED_TRACE(one.what);

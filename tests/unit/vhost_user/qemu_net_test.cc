@@ -19,9 +19,10 @@ class QemuNetTest : public testing::TestWithParam<const char*> {
  protected:
   void start_frontend() {
     broker_ = PlayedBroker();
-    frontend_ = std::make_unique<ChildProcess>(
-        frontend_command(broker_, {"--device", "class=net,name=eth0,socket=" + socket()}),
-        std::vector<int>{broker_.child_fd()});
+    frontend_ =
+        Process::start({.arguments = frontend_command(
+                            broker_, {"--device", "class=net,name=eth0,socket=" + socket()}),
+                        .inherited = {broker_.child_fd()}});
     broker_.drop_child_fd();
     connect_session();
   }
@@ -37,22 +38,25 @@ class QemuNetTest : public testing::TestWithParam<const char*> {
     switch_->start();
   }
   void boot(const std::string& properties) {
-    qemu_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{
-            "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc,memory-backend=memory", "-m",
-            "64", "-object", "memory-backend-memfd,id=memory,size=64M,share=on", "-nodefaults",
-            "-display", "none", "-chardev", "socket,id=net,reconnect=1,path=" + socket(), "-netdev",
-            "vhost-user,id=net0,chardev=net", "-device",
-            "virtio-net-pci,netdev=net0,vectors=0,mac=02:00:00:00:00:01,bootindex=0" + properties},
-        std::vector<int>{});
+    qemu_ = Process::start(
+        {.arguments =
+             std::vector<std::string>{
+                 "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc,memory-backend=memory",
+                 "-m", "64", "-object", "memory-backend-memfd,id=memory,size=64M,share=on",
+                 "-nodefaults", "-display", "none", "-chardev",
+                 "socket,id=net,reconnect=1,path=" + socket(), "-netdev",
+                 "vhost-user,id=net0,chardev=net", "-device",
+                 "virtio-net-pci,netdev=net0,vectors=0,mac=02:00:00:00:00:01,bootindex=0" +
+                     properties},
+         .inherited = {}});
   }
   void expect_frames() {
     const std::uint64_t target = switch_->port(0).frames + 2;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
     while (switch_->port(0).frames < target) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-      ASSERT_TRUE(qemu_->alive());
-      ASSERT_TRUE(frontend_->alive());
+      ASSERT_TRUE(alive(qemu_));
+      ASSERT_TRUE(alive(frontend_));
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
@@ -61,8 +65,8 @@ class QemuNetTest : public testing::TestWithParam<const char*> {
   TestDirectory directory_;
   PlayedBroker broker_;
   std::optional<StubSwitch> switch_;
-  std::unique_ptr<ChildProcess> frontend_;
-  std::unique_ptr<ChildProcess> qemu_;
+  Process frontend_;
+  Process qemu_;
 };
 
 TEST_P(QemuNetTest, AGuestAsksOnOverTheDeathsOfItsDriverAndItsFrontend) {
@@ -75,7 +79,7 @@ TEST_P(QemuNetTest, AGuestAsksOnOverTheDeathsOfItsDriverAndItsFrontend) {
   connect_session();
   expect_frames();
 
-  frontend_->kill();
+  frontend_.kill();
   start_frontend();
   expect_frames();
 }

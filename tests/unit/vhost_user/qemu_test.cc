@@ -66,14 +66,13 @@ class QemuTest : public FrontendFixture {
     disk_[511] = std::byte{0xaa};
   }
   void boot() {
-    qemu_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{
-            "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc,memory-backend=memory", "-m",
-            "64", "-object", "memory-backend-memfd,id=memory,size=64M,share=on", "-nodefaults",
-            "-display", "none", "-debugcon", "file:" + output_path(), "-chardev",
-            "socket,id=disk,reconnect=1,path=" + socket_path(), "-device",
-            "vhost-user-blk-pci,chardev=disk,num-queues=2,bootindex=0"},
-        std::vector<int>{});
+    qemu_ = Process::start(
+        {.arguments = {"qemu-system-x86_64", "-accel", "tcg", "-machine",
+                       "pc,memory-backend=memory", "-m", "64", "-object",
+                       "memory-backend-memfd,id=memory,size=64M,share=on", "-nodefaults",
+                       "-display", "none", "-debugcon", "file:" + output_path(), "-chardev",
+                       "socket,id=disk,reconnect=1,path=" + socket_path(), "-device",
+                       "vhost-user-blk-pci,chardev=disk,num-queues=2,bootindex=0"}});
   }
   std::string output_path() { return directory_.path("output"); }
   std::string output() {
@@ -91,12 +90,12 @@ class QemuTest : public FrontendFixture {
     while (writes() < target) {
       ASSERT_EQ(output().find('F'), std::string::npos) << "the guest saw an error";
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the guest's output: " << output();
-      ASSERT_TRUE(qemu_->alive());
+      ASSERT_FALSE(qemu_.wait(std::chrono::milliseconds(0))) << "QEMU ended";
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
 
-  std::unique_ptr<ChildProcess> qemu_;
+  Process qemu_;
 };
 
 TEST_F(QemuTest, AGuestBootsResetsAndOutlivesTheDeathsOfItsFrontendAndItsDriver) {
@@ -112,13 +111,13 @@ TEST_F(QemuTest, AGuestBootsResetsAndOutlivesTheDeathsOfItsFrontendAndItsDriver)
   expect_progress();
 
   // The frontend dies under I/O: QEMU reconnects to its next life.
-  process_->kill();
+  process_.kill();
   lose_backend();
   broker_ = PlayedBroker();
   serve(",queues=2");
   expect_progress();
 
-  qemu_->kill();
+  qemu_.kill();
   const std::size_t answered = writes();
   lose_backend();
   std::uint16_t counted = 0;

@@ -34,8 +34,8 @@ class Testpmd : public testing::TestWithParam<Layout> {
       arguments.push_back("class=net,name=eth" + port + ",queues=" + std::to_string(kPairs) +
                           ",socket=" + socket(port));
     }
-    frontend_ = std::make_unique<ChildProcess>(frontend_command(broker_, arguments),
-                                               std::vector<int>{broker_.child_fd()});
+    frontend_ = Process::start(
+        {.arguments = frontend_command(broker_, arguments), .inherited = {broker_.child_fd()}});
     broker_.drop_child_fd();
     for (std::uint32_t i = 0; i < 2; ++i) {
       broker_.grant("eth" + std::to_string(i), i + 1);
@@ -62,8 +62,8 @@ class Testpmd : public testing::TestWithParam<Layout> {
         " --rxq=" +
         std::to_string(kPairs) + " --txq=" + std::to_string(kPairs) + " --rxd=256 --txd=256 >" +
         directory_.path("output") + " 2>&1 </dev/null";
-    testpmd_ = std::make_unique<ChildProcess>(std::vector<std::string>{"/bin/sh", "-c", command},
-                                              std::vector<int>{});
+    testpmd_ = Process::start(
+        {.arguments = std::vector<std::string>{"/bin/sh", "-c", command}, .inherited = {}});
   }
   std::string output() {
     std::ifstream file(directory_.path("output"));
@@ -76,8 +76,8 @@ class Testpmd : public testing::TestWithParam<Layout> {
     while (switch_.port(0).frames < before[0] + frames ||
            switch_.port(1).frames < before[1] + frames) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << output();
-      ASSERT_TRUE(testpmd_->alive()) << output();
-      ASSERT_TRUE(frontend_->alive());
+      ASSERT_TRUE(alive(testpmd_)) << output();
+      ASSERT_TRUE(alive(frontend_));
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
@@ -85,8 +85,8 @@ class Testpmd : public testing::TestWithParam<Layout> {
   TestDirectory directory_;
   StubSwitch switch_;
   PlayedBroker broker_;
-  std::unique_ptr<ChildProcess> frontend_;
-  std::unique_ptr<ChildProcess> testpmd_;
+  Process frontend_;
+  Process testpmd_;
 };
 
 TEST_P(Testpmd, FramesGoRoundAndASecondTestpmdTakesOver) {
@@ -94,7 +94,7 @@ TEST_P(Testpmd, FramesGoRoundAndASecondTestpmdTakesOver) {
     start_testpmd(GetParam().arguments);
     expect_traffic(100'000);
     // Killed: the queues were never stopped.
-    testpmd_->kill();
+    testpmd_.kill();
   }
   EXPECT_EQ(switch_.port(0).used_pairs, 3U) << "both queue pairs of either port carry frames";
   EXPECT_EQ(switch_.port(1).used_pairs, 3U);

@@ -21,6 +21,7 @@ struct Action {
     DestroyDomain,  // subject = domain
     Fund,           // subject = child domain, pages
     GrantDevice,    // subject = client, object = driver, device
+    RevokeGrant,    // subject = grant, status = why its session ends
     Connect,        // subject = grant, pages
     Mapped,         // subject = session
     Refuse,         // subject = session, status = why; the driver holds nothing of it any more
@@ -47,18 +48,19 @@ struct Action {
 
 struct Effect {
   enum class Kind : std::uint8_t {
-    MakeRegion,     // session: make, populate and size-seal; answer with RegionMade
+    MakeRegion,  // session: make, populate and size-seal; answer with RegionMade
+    SealRegion,  // session: the final seals; answer with RegionSealed
+    LetGo,       // session: close the broker's own descriptors, watch for the proof, answer Proven
+    DropDomain,  // domain: close its socket, forget it
+    // One message each, in the order of their types.
+    TellGranted,    // grant (in subject), domain = client
+    TellRevoked,    // grant (in subject), domain = client
     Offer,          // session, domain: send it the region and its doorbell ends
-    SealRegion,     // session: the final seals; answer with RegionSealed
     TellConnected,  // session, domain
     TellClosing,    // session, domain, status = why: let go of it and say Release
-    LetGo,        // session: close the broker's own descriptors, watch for the proof, answer Proven
-    TellClosed,   // session, domain, status: the pages are home; the last word about the session
-    TellGranted,  // grant (in subject), domain = client
-    TellRevoked,  // grant (in subject), domain = client
-    Kill,         // domain: it overran a deadline, or died and still holds pages; ask the domain in
-                  // subject (its parent, or the nearest living ancestor) to kill it
-    DropDomain,   // domain: close its socket, forget it
+    TellClosed,     // session, domain, status: the pages are home; the last word about the session
+    Kill,  // domain: it overran a deadline, or died and still holds pages; ask the domain in
+           // subject (its parent, or the nearest living ancestor) to kill it
   };
 
   Kind kind{};

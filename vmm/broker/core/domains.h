@@ -58,6 +58,30 @@ Outcome grant_device(auto& turn, std::uint32_t actor, const Action& action) {
   return {Status::Ok, handle};
 }
 
+// A grant ends, and its client hears of it.
+void withdraw(auto& turn, GrantRow& grant) {
+  turn.tell(grant.client, Effect::Kind::TellRevoked, turn.handle(turn.state.grants, grant));
+  grant = {.generation = grant.generation};
+}
+
+// Who may give a grant may take it back, whoever gave it. The client's session on the device closes
+// as if the client had asked for it: its driver is asked to let go, and has its time for that.
+Outcome revoke_grant(auto& turn, std::uint32_t actor, const Action& action) {
+  auto& state = turn.state;
+  GrantRow* grant = turn.find(state.grants, action.subject);
+  if (grant == nullptr) return {Status::Stale};
+  const bool above = is_below(state, grant->client, actor) && is_below(state, grant->driver, actor);
+  if (!above && !turn.seeded(Mutation::AnyoneMayRevoke)) return {Status::NotPermitted};
+  for (SessionRow& session : state.sessions) {
+    const bool ends = is_on(session, *grant) && session.client.domain == grant->client;
+    const Status why = peers_reason(action.status);
+    if (ends && !turn.seeded(Mutation::RevocationSpares)) end(turn, session, why);
+    if (ends && turn.seeded(Mutation::RevocationSeizes)) drain(turn, session, Status::Ok);
+  }
+  withdraw(turn, *grant);
+  return {};
+}
+
 // What a death, or the killing of what is left of the dead, means for the domain's sessions. A dead
 // client's are closed as if it had asked for it: the driver may still be at work on the pages.
 void abandon(auto& turn, std::uint32_t dead) {
@@ -78,9 +102,7 @@ void settle(auto& turn, std::uint32_t dead) {
   if (!turn.seeded(Mutation::DeathLosesAccount)) bring_home(state, dead, unspent);
 
   for (GrantRow& grant : state.grants) {
-    if (!grant.used() || (grant.client != dead && grant.driver != dead)) continue;
-    turn.tell(grant.client, Effect::Kind::TellRevoked, turn.handle(state.grants, grant));
-    grant = {.generation = grant.generation};
+    if (grant.used() && (grant.client == dead || grant.driver == dead)) withdraw(turn, grant);
   }
   abandon(turn, dead);
   turn.out.add({.kind = Effect::Kind::DropDomain, .domain = handle_at(state.domains, dead)});

@@ -30,6 +30,9 @@ enum class Mutation : std::uint8_t {
   SealForgetsConnect,     // a sealed system still connects
   SealLetsFinish,         // what was under way when the system was sealed still connects
   DeviceShared,           // a device is connected while its last session is not yet Closed
+  AnyoneMayRevoke,        // RevokeGrant asks for no relation to the grant
+  RevocationSeizes,       // a grant's end takes the pages out of the driver's hands
+  RevocationSpares,       // a grant's end leaves its session as it is
 };
 
 }  // namespace cede::broker

@@ -70,13 +70,15 @@ Status end(auto& turn, SessionRow& session, Status why) {
   return said <= Status::Broken ? said : Status::Broken;
 }
 
+// Is the session on the device that is granted, whoever its client is?
+[[nodiscard]] inline bool is_on(const SessionRow& session, const GrantRow& grant) {
+  return session.used() && session.driver.domain == grant.driver && session.device == grant.device;
+}
+
 // Until the last session on a device is Closed, its client could still write where the next one
 // does not expect it: through requests that the driver has not answered yet.
 [[nodiscard]] bool is_busy(const auto& state, const GrantRow& grant) {
-  return std::ranges::any_of(state.sessions, [&](const SessionRow& session) {
-    return session.used() && session.driver.domain == grant.driver &&
-           session.device == grant.device;
-  });
+  return std::ranges::any_of(state.sessions, [&](auto& session) { return is_on(session, grant); });
 }
 
 Outcome connect(auto& turn, std::uint32_t actor, const Action& action) {

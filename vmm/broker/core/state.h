@@ -56,7 +56,8 @@ struct DomainRow {
   [[nodiscard]] constexpr bool used() const noexcept { return life != Life::Free; }
 };
 
-// The client may connect to the driver's device. Lives as long as both domains do.
+// The client may connect to the driver's device. Lives as long as both domains do, or until an
+// ancestor of both takes it back.
 struct GrantRow {
   std::uint32_t generation = 0;
   std::uint32_t client = kRoot;  // kRoot, which is nobody's client: the row is free

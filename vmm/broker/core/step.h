@@ -51,6 +51,7 @@ Outcome request(auto& turn, const Action& action) {
   if (action.kind == DestroyDomain) return destroy_domain(turn, actor, action.subject);
   if (action.kind == Fund) return fund(turn, actor, action);
   if (action.kind == GrantDevice) return grant_device(turn, actor, action);
+  if (action.kind == RevokeGrant) return revoke_grant(turn, actor, action);
   if (action.kind == Connect) return connect(turn, actor, action);
   if (action.kind == SealSystem) return seal_system(turn, actor);
   return session_request(turn, actor, action);

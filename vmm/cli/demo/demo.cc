@@ -300,9 +300,8 @@ class Demo {
       fmt::print("\n\033[1;32mEverything held.\033[0m\n");
       if (!options_.keep && options_.scratch.empty()) fs::remove_all(scratch_);
     } else {
-      fmt::print(
-          "\n\033[1;31mNot everything held.\033[0m The disk and the guests' logs are in {}\n",
-          scratch_);
+      fmt::print("\n\033[1;31mNot everything held.\033[0m{}\n",
+                 scratch_.empty() ? "" : " The disk and the guests' logs are in " + scratch_);
     }
   }
 

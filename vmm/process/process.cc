@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/supervisor/process.h"
+#include "vmm/process/process.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -18,12 +16,10 @@
 #include <system_error>
 #include <utility>
 
-namespace cede::supervisor {
-namespace {
+#include "vmm/process/deadline.h"
 
-std::runtime_error failure(const std::string& what, int error) {
-  return std::runtime_error(fmt::format("{}: {}", what, std::generic_category().message(error)));
-}
+namespace cede {
+namespace {
 
 void raise_limit(__rlimit_resource resource, rlim_t wanted) noexcept {
   rlimit limit{};
@@ -36,14 +32,21 @@ void raise_limit(__rlimit_resource resource, rlim_t wanted) noexcept {
   ::setrlimit(resource, &limit);
 }
 
-// Between fork and exec; returns only if something failed, with errno.
-void exec_child(const Launch& launch, pid_t parent, int null_input, char* const* arguments) {
+// By system call: the library's wrappers would try to reach the parent's threads.
+bool become(uid_t id) noexcept {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, id, id, id) == 0 &&
+         ::syscall(SYS_setresuid, id, id, id) == 0;
+}
+
+// Between fork and exec, where nothing may be allocated. Returns only if something failed, with
+// errno.
+void exec_child(const Launch& launch, pid_t parent, int null_input,
+                char* const* arguments) noexcept {
   sigset_t none;
   sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   (void)::signal(SIGPIPE, SIG_DFL);
   (void)::signal(SIGHUP, SIG_DFL);
-  // A terminal's interrupt is for the supervisor, which then ends its children in order.
   ::setpgid(0, 0);
   if (launch.cgroup_procs >= 0 && ::write(launch.cgroup_procs, "0", 1) != 1) return;
   raise_limit(RLIMIT_MEMLOCK, launch.locked_bytes);
@@ -53,11 +56,7 @@ void exec_child(const Launch& launch, pid_t parent, int null_input, char* const*
     (void)::signal(SIGXFSZ, SIG_IGN);  // writes fail instead
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return;
   }
-  if (launch.run_as && (::setgroups(0, nullptr) != 0 ||
-                        ::setresgid(*launch.run_as, *launch.run_as, *launch.run_as) != 0 ||
-                        ::setresuid(*launch.run_as, *launch.run_as, *launch.run_as) != 0)) {
-    return;
-  }
+  if (launch.run_as && !become(*launch.run_as)) return;
   // After the change of identity, which clears it; and the parent may have died before.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
   if (::getppid() != parent) ::_exit(1);
@@ -87,24 +86,27 @@ int read_failure(int pipe) noexcept {
 }  // namespace
 
 Process Process::start(const Launch& launch) {
+  const auto failure = [&launch](int error) {
+    return std::runtime_error("cannot start '" + launch.arguments.front() +
+                              "': " + std::generic_category().message(error));
+  };
   std::vector<char*> arguments;
   arguments.reserve(launch.arguments.size() + 1);
   for (const std::string& argument : launch.arguments) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: exec does not write them
   }
   arguments.push_back(nullptr);
-  const std::string what = fmt::format("cannot start '{}'", launch.arguments.front());
 
   const Fd null_input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   std::array<int, 2> ends{};
-  if (!null_input || ::pipe2(ends.data(), O_CLOEXEC) != 0) throw failure(what, errno);
+  if (!null_input || ::pipe2(ends.data(), O_CLOEXEC) != 0) throw failure(errno);
   const Fd failure_in(ends[0]);
   Fd failure_out(ends[1]);
 
   const pid_t parent = ::getpid();
   Process process;
   process.pid_ = ::fork();
-  if (process.pid_ < 0) throw failure(what, errno);
+  if (process.pid_ < 0) throw failure(errno);
   if (process.pid_ == 0) {
     exec_child(launch, parent, null_input.get(), arguments.data());
     const int error = errno;
@@ -117,18 +119,22 @@ Process Process::start(const Launch& launch) {
   if (!process.pidfd_) {
     const int error = errno;
     ::kill(process.pid_, SIGKILL);
-    ::waitpid(process.pid_, nullptr, 0);
-    throw failure(what, error);
+    process.collect();
+    throw failure(error);
   }
-  if (const int error = read_failure(failure_in.get()); error != 0) throw failure(what, error);
+  if (const int error = read_failure(failure_in.get()); error != 0) throw failure(error);
   return process;
 }
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)), status_(other.status_) {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     kill();
     pid_ = std::exchange(other.pid_, 0);
     pidfd_ = std::move(other.pidfd_);
+    status_ = other.status_;
   }
   return *this;
 }
@@ -137,21 +143,30 @@ void Process::signal(int number) const noexcept {
   if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
-std::string Process::reap() {
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+std::optional<int> Process::wait(std::chrono::milliseconds timeout) noexcept {
+  if (pidfd_) {
+    if (!wait_readable(pidfd_.get(), Deadline(timeout))) return std::nullopt;
+    collect();
   }
-  pidfd_.reset();
-  return WIFEXITED(status) ? fmt::format("exit {}", WEXITSTATUS(status))
-                           : fmt::format("signal {}", WTERMSIG(status));
+  return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+}
+
+std::string Process::reap() {
+  if (pidfd_) collect();
+  return WIFEXITED(status_) ? "exit " + std::to_string(WEXITSTATUS(status_))
+                            : "signal " + std::to_string(WTERMSIG(status_));
 }
 
 void Process::kill() noexcept {
   if (!pidfd_) return;
   signal(SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  collect();
+}
+
+void Process::collect() noexcept {
+  while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
   }
   pidfd_.reset();
 }
 
-}  // namespace cede::supervisor
+}  // namespace cede

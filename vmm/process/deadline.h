@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <chrono>
 
-namespace cede::qemu {
+namespace cede {
 
 class Deadline {
  public:
@@ -39,4 +39,4 @@ class Deadline {
   }
 }
 
-}  // namespace cede::qemu
+}  // namespace cede

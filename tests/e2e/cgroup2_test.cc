@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The broker's own tests once more, on the unified hierarchy and on the distribution's kernel: in a
+// guest, since a host has one version of the memory controller only.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "vmm/qemu/guest_vm.h"
+
+namespace cede::qemu {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
+
+class Cgroup2 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "cede-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    const char* images = std::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
+    ASSERT_NE(images, nullptr);
+    const std::string initrd = directory_ / "initramfs.cpio.gz";
+    std::string pack =
+        CEDE_INITRAMFS_WITH " " + std::string(images) + "/initramfs.cpio.gz " + initrd;
+    for (const char* program : {CEDE_BROKER_BINARY, CEDE_BROKER_TEST, CEDE_BROKER_PARTS_TEST}) {
+      pack += std::string(" ") + program;
+    }
+    ASSERT_EQ(std::system(pack.c_str()), 0);  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
+
+    GuestOptions options;
+    options.kernel = std::string(images) + "/vmlinuz";
+    options.initrd = initrd;
+    options.memory_bytes = 512UL << 20;
+    options.run_directory = directory_ / "run";
+    std::string problem;
+    auto guest = GuestVm::start(options, &problem);
+    ASSERT_TRUE(guest) << problem;
+    guest_ = std::move(*guest);
+    ASSERT_EQ(guest_->wait_ready(120s), Status::Ok) << guest_->console_log();
+    run("cp -r /programs/* /");
+    run("mount -t cgroup2 none /sys/fs/cgroup && echo +memory "
+        ">/sys/fs/cgroup/cgroup.subtree_control");
+  }
+  void TearDown() override {
+    guest_.reset();
+    fs::remove_all(directory_);
+  }
+
+  // The command's output; it has to succeed.
+  std::string run(const std::string& command) {
+    const Result<CommandResult> result = guest_->run(command, 200s);
+    EXPECT_TRUE(result) << command;
+    if (!result) return {};
+    EXPECT_EQ(result->exit_status, 0) << command << ":\n" << result->output;
+    return result->output;
+  }
+
+  fs::path directory_;
+  std::optional<GuestVm> guest_;
+};
+
+TEST_F(Cgroup2, ChargesTheClientAndProvesReleaseOnTheUnifiedHierarchy) {
+  EXPECT_NE(run("cat /sys/fs/cgroup/cgroup.controllers").find("memory"), std::string::npos);
+  const std::string whole = run(CEDE_BROKER_TEST " --gtest_filter='*/cgroup:-*/word' 2>/dev/null");
+  EXPECT_NE(whole.find("PASSED"), std::string::npos);
+  EXPECT_EQ(whole.find("SKIPPED"), std::string::npos) << whole;
+  const std::string parts = run(CEDE_BROKER_PARTS_TEST " 2>/dev/null");
+  EXPECT_EQ(parts.find("SKIPPED"), std::string::npos) << parts;
+  EXPECT_EQ(run("ls -d /sys/fs/cgroup/cede* 2>/dev/null || true"), "") << "cgroups are left";
+}
+
+}  // namespace
+}  // namespace cede::qemu

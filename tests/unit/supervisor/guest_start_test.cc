@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest that the description asks for: stock QEMU, started by `cede up`, ended by `cede down`.
+// CEDE_IMAGES names the directory with its kernel and initrd.
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "tests/unit/supervisor/system_fixture.h"
+#include "vmm/qemu/command_channel.h"
+
+namespace cede::supervisor {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
+
+class GuestStartTest : public SystemTest {
+ protected:
+  // The VM's user passes through to its client's directory.
+  GuestStartTest() { fs::permissions(directory_.path(), fs::perms(0755)); }
+
+  static std::string file(const std::string& name) {
+    const char* directory = std::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
+    return fmt::format("{}/{}", directory == nullptr ? "CEDE_IMAGES is not set" : directory, name);
+  }
+  // The guest's shell, which QEMU has beside the client's sockets.
+  [[nodiscard]] qemu::CommandChannel shell(const std::string& client) const {
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    (root_ / "demo" / client / "control.sock").string().copy(address.sun_path, 107);
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_TRUE(eventually([&] {
+      return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+             0;
+    })) << logs();
+    return qemu::CommandChannel(std::move(socket));
+  }
+  // The VM's process, a child of the supervisor.
+  static pid_t vm() {
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_of("root")));
+    for (pid_t child = 0; children >> child;) {
+      std::string name;
+      std::ifstream(fmt::format("/proc/{}/comm", child)) >> name;
+      if (name.starts_with("qemu")) return child;
+    }
+    return 0;
+  }
+};
+
+TEST_F(GuestStartTest, BootsAsItsClientWritesItsVolumeAndEndsWithTheSystem) {
+  describe("", fmt::format("[client.vm]\nkernel = \"{}\"\ninitrd = \"{}\"\nmemory = \"128M\"\n",
+                           file("vmlinuz"), file("initramfs.cpio.gz")));
+  up();
+  const pid_t process = vm();
+  ASSERT_NE(process, 0) << logs();
+  pids_.push_back(process);
+  EXPECT_EQ(fs::exists(fmt::format("/proc/{}", process)), true);
+  struct stat owner {};
+  ASSERT_EQ(::stat(fmt::format("/proc/{}/fd", process).c_str(), &owner), 0);
+  EXPECT_EQ(domain("bob").at("uid"), owner.st_uid) << "not root, and not another client";
+  {
+    qemu::CommandChannel guest = shell("bob");
+    ASSERT_EQ(guest.wait_ready(120s), Status::Ok) << logs();
+    ASSERT_EQ(guest.submit("echo written by the guest | dd of=/dev/vda seek=8 conv=fsync; "
+                           "cat /sys/block/vda/serial /sys/block/vda/size"),
+              Status::Ok);
+    const Result<qemu::CommandResult> result = guest.wait(60s);
+    ASSERT_TRUE(result) << to_string(result.status());
+    EXPECT_NE(result->output.find("b32768\n"), std::string::npos) << result->output;
+  }
+  down();
+  EXPECT_FALSE(is_alive(process));
+  std::ifstream disk(directory_.path() / "disk.img");
+  disk.seekg((32 << 20) + 8 * 512);
+  std::string line;
+  std::getline(disk, line);
+  EXPECT_EQ(line, "written by the guest");
+}
+
+TEST_F(GuestStartTest, AKernelThatIsMissingFailsTheStartInOneLine) {
+  describe("", "[client.vm]\nkernel = \"none\"\ninitrd = \"none\"\n");
+  const Outcome outcome = cede("up " + description_.string());
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(
+      outcome.text.find(fmt::format("cede: cannot read '{}' for the VM of 'bob': No such file "
+                                    "or directory\n",
+                                    (directory_.path() / "none").string())),
+      std::string::npos)
+      << outcome.text;
+}
+
+}  // namespace
+}  // namespace cede::supervisor

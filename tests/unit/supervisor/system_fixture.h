@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system of the real programs, made by the `cede` command: one driver with the volumes a and b,
+// and the clients alice and bob with a device each. When it ends, nothing may be left of it.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/supervisor/support.h"
+#include "vmm/supervisor/cgroup.h"
+#include "vmm/supervisor/runtime_dir.h"
+
+namespace cede::supervisor {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+struct Outcome {
+  int code = -1;
+  std::string text;  // standard output and standard error
+};
+
+inline Outcome shell(const std::string& command) {
+  Outcome outcome;
+  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  std::array<char, 4096> buffer;
+  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    outcome.text.append(buffer.data(), got);
+  }
+  outcome.code = WEXITSTATUS(::pclose(pipe));
+  return outcome;
+}
+
+inline Outcome cede(const std::string& arguments) {
+  return shell(CEDE_CLI " " + arguments);
+}
+
+inline bool is_alive(pid_t pid) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string id, name, state;
+  return stat >> id >> name >> state && state != "Z";
+}
+
+inline bool eventually(const std::function<bool()>& done) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+class SystemTest : public testing::Test {
+ protected:
+  SystemTest() {
+    ::setenv("CEDE_RUNTIME_DIR", root_.c_str(), 1);
+    (void)directory_.file("disk.img", 64 << 20);
+    describe();
+  }
+  ~SystemTest() override {
+    if (fs::exists(root_ / "demo.lock")) {
+      ADD_FAILURE() << "a system is left over: " << logs();
+      (void)cede("down demo");
+    }
+    EXPECT_TRUE(!fs::exists(root_) || fs::is_empty(root_));
+    EXPECT_FALSE(fs::exists(cgroup())) << cgroup();
+    for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
+    ::unsetenv("CEDE_RUNTIME_DIR");
+  }
+
+  // `system` is put at the beginning, the others into bob's device, his domain and the volume b.
+  void describe(const std::string& system = "", const std::string& device = "",
+                const std::string& client = "", const std::string& volume_b = "") {
+    std::ostringstream file;
+    file << "name = \"demo\"\nbudget = \"16M\"\n"
+         << system << R"(
+[[driver]]
+name = "disk0"
+kind = "block"
+disk = "disk.img"
+  [[driver.volume]]
+  name = "a"
+  offset = "1M"
+  size = "16M"
+  [[driver.volume]]
+  name = "b"
+)" << (volume_b.empty() ? "offset = \"32M\"\nsize = \"16M\"\n" : volume_b)
+         << R"(
+[[client]]
+name = "alice"
+account = "8M"
+  [[client.device]]
+  name = "vda"
+  driver = "disk0"
+  volume = "a"
+  region = "4M"
+[[client]]
+name = "bob"
+account = "8M"
+)" << client
+         << R"(
+  [[client.device]]
+  name = "vda"
+  driver = "disk0"
+  volume = "b"
+  region = "4M"
+)" << device;
+    describe_as(file.str());
+  }
+
+  void describe_as(const std::string& text) const { std::ofstream(description_) << text; }
+
+  void up() {
+    const Outcome outcome = cede("up " + description_.string());
+    ASSERT_EQ(outcome.code, 0) << outcome.text << logs();
+    remember_processes();
+  }
+  void down() {
+    const Outcome outcome = cede("down demo");
+    EXPECT_EQ(outcome.code, 0) << outcome.text << logs();
+    EXPECT_NE(outcome.text.find("every page is home"), std::string::npos) << outcome.text;
+    for (const pid_t pid : pids_) EXPECT_FALSE(is_alive(pid)) << pid;
+  }
+
+  static json::object ledger() {
+    const Outcome outcome = cede("ls demo --json");
+    EXPECT_EQ(outcome.code, 0) << outcome.text;
+    json::error_code error;
+    json::value value = json::parse(outcome.text, error);
+    if (!value.is_object()) return {};
+    return std::move(value.get_object());
+  }
+  static json::object part(const char* list, const char* key, std::string_view name) {
+    const json::object all = ledger();
+    const json::value* parts = all.if_contains(list);
+    if (parts == nullptr) return {};
+    for (const json::value& value : parts->as_array()) {
+      if (std::string_view(value.as_object().at(key).as_string()) == name) return value.as_object();
+    }
+    return {};
+  }
+  static json::object domain(std::string_view name) { return part("domains", "name", name); }
+  static json::object session(std::string_view client) {
+    return part("sessions", "client", client);
+  }
+  static pid_t pid_of(std::string_view name) { return domain(name).at("pid").to_number<pid_t>(); }
+  static bool is_connected(std::string_view client) {
+    return session(client).at("state") == "connected";
+  }
+  static bool has_lived(std::string_view name, int lives) {
+    return domain(name).at("lives") == lives;
+  }
+  static bool is_balanced() { return ledger().at("totals").as_object().at("balanced").as_bool(); }
+
+  void remember_processes() {
+    const json::object books = ledger();
+    for (const json::value& value : books.at("domains").as_array()) {
+      pids_.push_back(value.as_object().at("pid").to_number<pid_t>());
+    }
+  }
+
+  [[nodiscard]] std::string logs() const {
+    std::string text;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(root_ / "demo" / "log", error)) {
+      std::ifstream file(entry.path());
+      text += entry.path().string() + ":\n" +
+              std::string{std::istreambuf_iterator<char>(file), {}} + '\n';
+    }
+    return text;
+  }
+  static fs::path cgroup() {
+    const auto controller = find_memory_controller();
+    return controller ? controller->mount / cgroup_name("demo") : fs::path("/none");
+  }
+
+  TemporaryDirectory directory_;
+  fs::path root_ = directory_.path() / "run";
+  fs::path description_ = directory_.path() / "demo.toml";
+  std::vector<pid_t> pids_;
+};
+
+}  // namespace cede::supervisor
