@@ -7,14 +7,14 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -24,6 +24,7 @@
 #include "protocols/control.h"
 #include "protocols/posix/channel.h"
 #include "tests/support/session_parts.h"
+#include "vmm/process/process.h"
 
 namespace cede::test {
 
@@ -46,30 +47,16 @@ class DriverProgram {
     std::vector<std::string> command = {program, "--capability", std::to_string(capability.get()),
                                         "--stats-fd", std::to_string(stats.get())};
     command.insert(command.end(), options.begin(), options.end());
-    std::vector<char*> arguments;
-    for (std::string& word : command) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    Fd log = checked(::memfd_create("test-log", MFD_CLOEXEC));
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      for (const int fd : fds) ::fcntl(fd, F_SETFD, 0);
-      for (const int fd : {capability.get(), stats.get()}) ::fcntl(fd, F_SETFD, 0);
-      ::dup2(log.get(), STDERR_FILENO);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    log_ = std::move(log);
+    std::vector<int> inherited(fds.begin(), fds.end());
+    inherited.insert(inherited.end(), {capability.get(), stats.get()});
+    log_ = checked(::memfd_create("test-log", MFD_CLOEXEC));
+    process_ = Process::start(
+        {.arguments = std::move(command), .inherited = std::move(inherited), .output = log_.get()});
   }
   DriverProgram(const DriverProgram&) = delete;
   DriverProgram& operator=(const DriverProgram&) = delete;
-  ~DriverProgram() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-  }
 
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
   [[nodiscard]] const DeviceStats& stats(std::uint32_t device) const {
     return stats_->page()[device];
   }
@@ -134,21 +121,20 @@ class DriverProgram {
     send(MessageType::Closed, session);
   }
 
-  // Closes the capability socket and returns the exit status (or minus the signal).
+  // Closes the capability socket and returns the exit code (or 128 + the signal).
   int hang_up() {
     broker_.reset();
     return wait();
   }
   int wait() {
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    const std::optional<int> code = process_.wait(std::chrono::milliseconds(kPatience));
+    if (!code) throw std::runtime_error("the driver does not end; " + log());
+    return *code;
   }
 
   // A field of /proc/PID/status.
   [[nodiscard]] std::string status_field(const std::string& key) const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+    std::ifstream file("/proc/" + std::to_string(pid()) + "/status");
     for (std::string line; std::getline(file, line);) {
       if (line.starts_with(key + ":")) {
         line.erase(0, key.size() + 1);
@@ -160,24 +146,24 @@ class DriverProgram {
   }
   [[nodiscard]] std::uint64_t cpu_nanoseconds() const {
     std::uint64_t spent = 0;
-    std::ifstream("/proc/" + std::to_string(pid_) + "/schedstat") >> spent;
+    std::ifstream("/proc/" + std::to_string(pid()) + "/schedstat") >> spent;
     return spent;
   }
   [[nodiscard]] std::size_t descriptors() const {
-    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid_) + "/fd");
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid()) + "/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
   }
   [[nodiscard]] std::size_t mappings() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/maps");
+    std::ifstream file("/proc/" + std::to_string(pid()) + "/maps");
     std::size_t count = 0;
     for (std::string line; std::getline(file, line);) ++count;
     return count;
   }
 
  private:
-  pid_t pid_ = -1;
   Fd broker_;
   Fd log_;
+  Process process_;
   std::unique_ptr<driver::MappedStats> stats_;
   std::uint32_t generation_ = 0;
 };
