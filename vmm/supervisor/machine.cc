@@ -104,7 +104,7 @@ Machine::Machine(EventLoop& loop, const System& system, std::vector<Disk> disks,
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({plan, *device.connect, {}});
+    links_.push_back({plan, *device.connect, {}, {}});
   }
 }
 
