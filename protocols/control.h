@@ -119,7 +119,7 @@ struct LedgerRow {
   std::uint32_t in_escrow = 0;         // domain: pages in escrow on its behalf
   std::uint32_t device = 0;            // session
   std::uint8_t state = 0;              // session: SessionState; domain: 1 alive, 2 dying
-  std::uint8_t proof = 0;              // session: 1 by the memory cgroup, 2 by the peers' word
+  std::uint8_t proof = 0;  // session: 1 by the memory cgroup, 2 by both words and the file's end
   std::uint16_t reserved = 0;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole packets with descriptors over a Unix SOCK_SEQPACKET (or datagram) socket, never blocking.
 //
-// Serves both ends of a capability socket. The broker passes `max_fds` = 0: whatever arrives beside
-// that is closed at once and reported, and the broker drops the sender.
+// For the domains' end of a capability socket; the broker, which takes no descriptor from anybody,
+// receives by itself (vmm/broker/domain_link.cc).
 #pragma once
 
 #include <sys/socket.h>

@@ -25,14 +25,17 @@ constexpr int kFinalSeals = kSizeSeals | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 // The child. `cgroup_procs` is -1, or open on the cgroup.procs of the directory to be charged.
 [[noreturn]] void populate(int region, std::uint64_t bytes, int cgroup_procs, long cpus) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // First of all: a domain whose socket the broker closes has to see that, whatever holds this
+  // process up, and the last close of what a domain holds, too, is not to be ours.
+  const bool charged = cgroup_procs >= 0;
+  if ((charged && ::dup2(cgroup_procs, STDOUT_FILENO) < 0) || ::dup2(region, STDIN_FILENO) < 0 ||
+      ::close_range(charged ? 2 : 1, ~0U, 0) != 0) {
+    ::_exit(errno);
+  }
   // Where the client's limit is met, this process is to be the victim, not the client.
   const int adjust = ::open("/proc/self/oom_score_adj", O_WRONLY);
   [[maybe_unused]] const ssize_t adjusted = ::write(adjust, "1000", 4);
-  if (cgroup_procs >= 0 && ::write(cgroup_procs, "0", 1) != 1) ::_exit(errno);
-  // A domain whose socket the broker closes has to see that, whatever holds this process up.
-  if (::dup2(region, STDIN_FILENO) < 0 || ::close_range(STDIN_FILENO + 1, ~0U, 0) != 0) {
-    ::_exit(errno);
-  }
+  if (charged && ::write(STDOUT_FILENO, "0", 1) != 1) ::_exit(errno);
   const auto size = static_cast<off_t>(bytes);
   const auto allocate = [size](int mode) {
     if (::fallocate(STDIN_FILENO, mode, 0, size) != 0) ::_exit(errno);
@@ -63,11 +66,9 @@ Result<Fd> make_region(std::uint64_t bytes) {
 }
 
 Result<Fd> start_populating(int region, std::uint64_t bytes, const std::string& cgroup) {
-  Fd procs;
-  if (!cgroup.empty()) {
-    procs = Fd(::open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!procs) return Status::IoError;
-  }
+  const std::string file = cgroup + "/cgroup.procs";
+  const Fd procs(cgroup.empty() ? -1 : ::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!procs && !cgroup.empty()) return Status::IoError;
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   const pid_t child = ::fork();
   if (child < 0) return Status::IoError;

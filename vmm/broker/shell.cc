@@ -105,6 +105,7 @@ class Shell : private RegionKeeper::Owner {
     reply.status = answer(sender, message, reply, socket);
     const int fd = socket.get();
     send(sender, reply, std::span(&fd, socket ? 1 : 0));
+    socket.reset();  // at once, as the doorbells' ends
     settle();
   }
 
@@ -155,8 +156,7 @@ class Shell : private RegionKeeper::Owner {
     const std::uint8_t proof = cgroup_ ? 1 : 2;
     reply.name = sessions_[index].device;
     reply.geometry = sessions_[index].geometry;
-    const std::uint32_t client = row.client.domain;
-    const std::uint32_t driver = row.driver.domain;
+    const auto [client, driver] = std::pair(row.client.domain, row.driver.domain);
     reply.row = {index, row.generation, client, driver, row.pages, 0, 0,
                  0,     row.device,     state,  proof,  0};
     return Status::Ok;

@@ -114,7 +114,7 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({plan, *device.connect, {}});
+    links_.push_back({plan, *device.connect, {}, {}});
   }
   if (std::any_of(drivers_.begin(), drivers_.end(),
                   [](const auto& driver) { return !driver->spec.uplink.tap->empty(); })) {

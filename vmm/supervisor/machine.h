@@ -55,7 +55,8 @@ struct ClientDomain {
 struct Link {
   Attachment plan;
   bool wanted = true;
-  Handle grant;  // valid while client and driver live
+  Handle grant;                      // valid while client and driver live
+  EventLoop::Registration patience;  // with a client that was told to let go
 };
 
 class Machine {
@@ -113,6 +114,8 @@ class Machine {
   void restore_uplinks();
 
   void grant_due();
+  // The client has to let go of a session in bounded time, or it is ended.
+  void await_return(Link& link, Handle session);
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
   [[nodiscard]] bool has_old_session(const Link& link);
   [[nodiscard]] bool all_connected();

@@ -13,6 +13,8 @@ namespace cede::supervisor {
 namespace {
 
 constexpr std::chrono::milliseconds kGrantRetry{20};
+// Longer than the broker's patience with a driver, which is ten seconds.
+constexpr std::chrono::milliseconds kReturnTime{15'000};
 
 }  // namespace
 
@@ -114,12 +116,28 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   if (link == nullptr) return fmt::format("there is no device '{}' of '{}'", device, client);
   if (sealed_) return "the system is static: a device that is disconnected could never come back";
   link->wanted = false;
+  const auto sessions = broker_->sessions();
+  const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;
   const Handle grant = std::exchange(link->grant, {});
   if (!grant.valid()) return {};
   const Status status = broker_->revoke_grant(grant);
+  if (row != nullptr) await_return(*link, {row->index, row->generation});
   // Stale: its client or its driver has just died, and the grant with it.
   if (status == Status::Ok || status == Status::Stale) return {};
   return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
+}
+
+void Machine::await_return(Link& link, Handle session) {
+  link.patience = loop_.after(kReturnTime, [this, &link, session] {
+    const auto sessions = broker_->sessions();
+    if (!sessions) return;
+    const bool home = std::none_of(sessions->begin(), sessions->end(), [&](const LedgerRow& row) {
+      return row.index == session.index && row.generation == session.generation;
+    });
+    if (home) return;
+    spdlog::warn("{} does not let go of its pages: its frontend is ended", label(link));
+    clients_[link.plan.client]->domain.dissolve(*broker_);
+  });
 }
 
 }  // namespace cede::supervisor

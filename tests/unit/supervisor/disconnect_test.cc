@@ -44,6 +44,17 @@ TEST_F(SystemTest, ADriverThatDoesNotLetGoIsKilledAndThePagesComeHome) {
   down();
 }
 
+TEST_F(SystemTest, AFrontendThatDoesNotLetGoIsEndedAndThePagesComeHome) {
+  up();
+  ::kill(pid_of("bob"), SIGSTOP);
+  const Outcome outcome = cede("disconnect demo bob vda");
+  EXPECT_EQ(outcome.code, 0) << outcome.text << logs();
+  EXPECT_TRUE(eventually([&] { return has_lived("bob", 2); })) << logs();
+  EXPECT_TRUE(is_connected("alice"));
+  EXPECT_TRUE(is_balanced());
+  down();
+}
+
 // Bob has a second device, vdb on a volume of its own.
 class TwoDevicesTest : public SystemTest {
  protected:
