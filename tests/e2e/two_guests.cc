@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "protocols/posix/fd.h"
+#include "tests/support/guest_images.h"
 #include "vmm/cli/demo/host_check.h"
 #include "vmm/cli/demo/leftovers.h"
 #include "vmm/cli/demo/stage.h"
@@ -29,11 +30,6 @@ constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kVolume = 64 * kMiB;
 constexpr auto kBootTime = 120s;
 constexpr auto kCommandTime = 120s;
-
-std::string images() {
-  const char* directory = ::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-  return directory == nullptr ? "CEDE_IMAGES-is-not-set" : directory;
-}
 
 std::string description() {
   std::string text = fmt::format(
@@ -116,8 +112,8 @@ bool TwoGuests::down() {
 void TwoGuests::boot(Client& client) {
   qemu::GuestOptions options;
   options.name = client.name;
-  options.kernel = images() + "/vmlinuz";
-  options.initrd = images() + "/initramfs.cpio.gz";
+  options.kernel = test::guest_kernel();
+  options.initrd = test::guest_initrd();
   options.accelerator = qemu::best_accelerator();
   options.run_directory = (directory_ / (client.name + "-vm")).string();
   const boost::json::object now = ledger();
