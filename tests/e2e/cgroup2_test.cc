@@ -2,44 +2,36 @@
 // The broker's own tests once more, on the unified hierarchy and on the distribution's kernel: in a
 // guest, since a host has one version of the memory controller only.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <optional>
 #include <string>
 
+#include "tests/support/guest_images.h"
+#include "tests/support/temporary_directory.h"
 #include "vmm/qemu/guest_vm.h"
 
 namespace cede::qemu {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
 
 class Cgroup2 : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "cede-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    const char* images = std::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-    ASSERT_NE(images, nullptr);
-    const std::string initrd = directory_ / "initramfs.cpio.gz";
-    std::string pack =
-        CEDE_INITRAMFS_WITH " " + std::string(images) + "/initramfs.cpio.gz " + initrd;
+    const std::string initrd = directory_.path("initramfs.cpio.gz");
+    std::string pack = CEDE_INITRAMFS_WITH " " + test::guest_initrd() + " " + initrd;
     for (const char* program : {CEDE_BROKER_BINARY, CEDE_BROKER_TEST, CEDE_BROKER_PARTS_TEST}) {
       pack += std::string(" ") + program;
     }
     ASSERT_EQ(std::system(pack.c_str()), 0);  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
 
     GuestOptions options;
-    options.kernel = std::string(images) + "/vmlinuz";
+    options.kernel = test::guest_kernel();
     options.initrd = initrd;
     options.memory_bytes = 512UL << 20;
-    options.run_directory = directory_ / "run";
+    options.run_directory = directory_.path("run");
     std::string problem;
     auto guest = GuestVm::start(options, &problem);
     ASSERT_TRUE(guest) << problem;
@@ -49,11 +41,6 @@ class Cgroup2 : public ::testing::Test {
     run("mount -t cgroup2 none /sys/fs/cgroup && echo +memory "
         ">/sys/fs/cgroup/cgroup.subtree_control");
   }
-  void TearDown() override {
-    guest_.reset();
-    fs::remove_all(directory_);
-  }
-
   // The command's output; it has to succeed.
   std::string run(const std::string& command) {
     const Result<CommandResult> result = guest_->run(command, 200s);
@@ -63,7 +50,7 @@ class Cgroup2 : public ::testing::Test {
     return result->output;
   }
 
-  fs::path directory_;
+  test::TemporaryDirectory directory_;
   std::optional<GuestVm> guest_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Boots real guests of images/build's images. CEDE_IMAGES names the directory that has them.
+// Boots real guests of images/build's images.
 #include "vmm/qemu/guest_vm.h"
 
 #include <fcntl.h>
@@ -18,6 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/guest_images.h"
+#include "tests/support/temporary_directory.h"
+
 namespace cede::qemu {
 namespace {
 
@@ -27,30 +30,6 @@ using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
 constexpr auto kBootTimeout = 120s;  // two seconds on a quiet machine
 constexpr auto kCommandTimeout = 60s;
 constexpr std::uintmax_t kDiskBytes = 64UL << 20;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "cede-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-std::string images() {
-  const char* directory = std::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-  return directory == nullptr ? "CEDE_IMAGES is not set" : directory;
-}
 
 std::string content(const std::string& path) {
   std::ifstream file(path);
@@ -74,16 +53,16 @@ class GuestVmTest : public ::testing::Test {
   [[nodiscard]] GuestOptions options(const std::string& name = "guest") const {
     GuestOptions options;
     options.name = name;
-    options.kernel = images() + "/vmlinuz";
-    options.initrd = images() + "/initramfs.cpio.gz";
-    options.run_directory = directory_.file(name);
+    options.kernel = test::guest_kernel();
+    options.initrd = test::guest_initrd();
+    options.run_directory = directory_.path(name);
     options.accelerator = best_accelerator();
     return options;
   }
 
   // An empty disk image of kDiskBytes.
   [[nodiscard]] std::string make_disk(const std::string& name) const {
-    std::string path = directory_.file(name);
+    std::string path = directory_.path(name);
     std::ofstream(path).close();
     fs::resize_file(path, kDiskBytes);
     return path;
@@ -136,8 +115,8 @@ class GuestVmTest : public ::testing::Test {
     EXPECT_EQ(check.wait(kCommandTimeout), 0) << content(output_);
   }
 
-  TemporaryDirectory directory_;
-  std::string output_ = directory_.file("host-output");
+  test::TemporaryDirectory directory_;
+  std::string output_ = directory_.path("host-output");
 };
 
 TEST_F(GuestVmTest, UsesADiskOfQemu) {
@@ -155,8 +134,8 @@ TEST_F(GuestVmTest, UsesADiskOfQemu) {
 TEST_F(GuestVmTest, UsesVhostUserDisksInTheirOrder) {
   const std::string image = make_disk("disk");
   const std::string other = make_disk("other");
-  const std::string socket = directory_.file("disk.sock");
-  const std::string other_socket = directory_.file("other.sock");
+  const std::string socket = directory_.path("disk.sock");
+  const std::string other_socket = directory_.path("other.sock");
   const auto export_of = [](const std::string& id, const std::string& path) {
     return "vhost-user-blk,id=export-" + id + ",node-name=" + id +
            ",addr.type=unix,addr.path=" + path + ",writable=on,num-queues=2";
@@ -300,11 +279,11 @@ TEST_F(GuestVmTest, RunsAsAnotherUser) {
   GuestOptions as_nobody = options();
   as_nobody.run_as = 65534;
   // Copies, for the images may be in a directory that only root may enter.
-  as_nobody.kernel = directory_.file("vmlinuz");
-  as_nobody.initrd = directory_.file("initramfs");
+  as_nobody.kernel = directory_.path("vmlinuz");
+  as_nobody.initrd = directory_.path("initramfs");
   ASSERT_TRUE(fs::copy_file(options().kernel, as_nobody.kernel));
   ASSERT_TRUE(fs::copy_file(options().initrd, as_nobody.initrd));
-  fs::permissions(directory_.file(""), fs::perms(0755));
+  fs::permissions(directory_.path(), fs::perms(0755));
   std::optional<GuestVm> guest = boot(as_nobody);
   ASSERT_TRUE(guest);
   const std::string status = content("/proc/" + std::to_string(guest->pid()) + "/status");

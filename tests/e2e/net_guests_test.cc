@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "tests/e2e/running_system.h"
+#include "tests/support/guest_images.h"
 #include "vmm/cli/demo/stage.h"
 #include "vmm/qemu/guest_vm.h"
 
@@ -64,8 +65,8 @@ class NetGuests : public ::testing::Test {
   void start(Client& client) {
     qemu::GuestOptions options;
     options.name = client.name;
-    options.kernel = image("vmlinuz");
-    options.initrd = image("initramfs.cpio.gz");
+    options.kernel = guest_kernel();
+    options.initrd = guest_initrd();
     options.accelerator = qemu::best_accelerator();
     options.vcpus = queues_;
     options.run_directory = system_.file(client.name + "-vm").string();

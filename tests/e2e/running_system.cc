@@ -24,11 +24,6 @@ cli::ToolResult cede(std::vector<std::string> arguments) {
 
 }  // namespace
 
-std::string image(const std::string& file) {
-  const char* directory = ::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-  return (directory == nullptr ? "CEDE_IMAGES-is-not-set" : std::string(directory)) + "/" + file;
-}
-
 RunningSystem::RunningSystem(std::string name) : name_(std::move(name)) {
   std::string pattern = (fs::temp_directory_path() / "cede-e2e-XXXXXX").string();
   EXPECT_NE(::mkdtemp(pattern.data()), nullptr);

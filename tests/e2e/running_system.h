@@ -25,9 +25,6 @@ bool eventually(auto condition) {
   return false;
 }
 
-// Where images/build's images are.
-[[nodiscard]] std::string image(const std::string& file);
-
 // Whatever fails is a failure of the running test.
 class RunningSystem {
  public:

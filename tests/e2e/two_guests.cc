@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "protocols/posix/fd.h"
+#include "tests/support/guest_images.h"
 #include "vmm/cli/demo/host_check.h"
 #include "vmm/cli/demo/stage.h"
 
@@ -71,8 +72,8 @@ void TwoGuests::TearDown() {
 void TwoGuests::boot(Client& client) {
   qemu::GuestOptions options;
   options.name = client.name;
-  options.kernel = image("vmlinuz");
-  options.initrd = image("initramfs.cpio.gz");
+  options.kernel = guest_kernel();
+  options.initrd = guest_initrd();
   options.accelerator = qemu::best_accelerator();
   options.run_directory = system_.file(client.name + "-vm").string();
   options.disks = {{std::string(system_.session(client.name, "vda").at("socket").as_string()), 1}};

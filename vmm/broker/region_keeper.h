@@ -91,7 +91,7 @@ class RegionKeeper {
   boost::asio::io_context& loop_;
   MemoryCgroup* cgroup_;
   Owner& owner_;
-  Fd inotify_{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+  Fd inotify_{cgroup_ != nullptr ? -1 : ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
   std::unordered_map<std::uint32_t, Region> regions_;  // by the session's index
 };
 

@@ -16,6 +16,13 @@ constexpr std::chrono::milliseconds kGrantRetry{20};
 // Longer than the broker's patience with a driver, which is ten seconds.
 constexpr std::chrono::milliseconds kReturnTime{15'000};
 
+// Does some row show this very life of a domain or session?
+bool is_listed(const std::vector<LedgerRow>& rows, Handle handle) {
+  return std::any_of(rows.begin(), rows.end(), [&](const LedgerRow& row) {
+    return row.index == handle.index && row.generation == handle.generation;
+  });
+}
+
 }  // namespace
 
 std::string Machine::label(const Link& link) const {
@@ -60,11 +67,7 @@ bool Machine::has_old_session(const Link& link) {
   const auto domains = broker_->domains();
   const auto sessions = broker_->sessions();
   if (!domains || !sessions) return true;
-  std::erase_if(past, [&](Handle life) {
-    return std::none_of(domains->begin(), domains->end(), [&](const LedgerRow& row) {
-      return row.index == life.index && row.generation == life.generation;
-    });
-  });
+  std::erase_if(past, [&](Handle life) { return !is_listed(*domains, life); });
   return std::any_of(sessions->begin(), sessions->end(), [&](const LedgerRow& row) {
     return row.device == link.plan.number &&
            std::any_of(past.begin(), past.end(),
@@ -116,10 +119,10 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   if (link == nullptr) return fmt::format("there is no device '{}' of '{}'", device, client);
   if (sealed_) return "the system is static: a device that is disconnected could never come back";
   link->wanted = false;
+  if (!link->grant.valid()) return {};
   const auto sessions = broker_->sessions();
   const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;
   const Handle grant = std::exchange(link->grant, {});
-  if (!grant.valid()) return {};
   const Status status = broker_->revoke_grant(grant);
   if (row != nullptr) await_return(*link, {row->index, row->generation});
   // Stale: its client or its driver has just died, and the grant with it.
@@ -130,11 +133,7 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
 void Machine::await_return(Link& link, Handle session) {
   link.patience = loop_.after(kReturnTime, [this, &link, session] {
     const auto sessions = broker_->sessions();
-    if (!sessions) return;
-    const bool home = std::none_of(sessions->begin(), sessions->end(), [&](const LedgerRow& row) {
-      return row.index == session.index && row.generation == session.generation;
-    });
-    if (home) return;
+    if (!sessions || !is_listed(*sessions, session)) return;
     spdlog::warn("{} does not let go of its pages: its frontend is ended", label(link));
     clients_[link.plan.client]->domain.dissolve(*broker_);
   });

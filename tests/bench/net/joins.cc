@@ -5,10 +5,10 @@
 
 #include <array>
 
-#include "tests/bench/net/folder.h"
 #include "tests/bench/net/join.h"
 #include "tests/bench/server_process.h"
 #include "tests/support/net_stack.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cede::bench {
 namespace {
@@ -104,7 +104,7 @@ class VdeJoin final : public Join {
   }
 
   NetworkNamespace middle_;
-  Folder folder_;
+  test::TemporaryDirectory folder_;
   Fd input_;
   Process switch_;
 };

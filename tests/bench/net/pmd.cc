@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "tests/bench/interrupt.h"
-#include "tests/bench/net/folder.h"
 #include "tests/bench/server_process.h"
 #include "tests/support/net_stack.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cede::bench {
 namespace {
@@ -128,7 +128,7 @@ constexpr const char* kRightMac = "02:ce:de:00:00:02";
 }  // namespace
 
 NetSample run_pmd_cede(std::chrono::nanoseconds duration) {
-  const Folder folder;
+  const test::TemporaryDirectory folder;
   NetStack stack(supervisor::find_programs(), {});
   const auto a = stack.start_frontend(0, "net", "socket=" + folder.path("a"));
   const auto b = stack.start_frontend(1, "net", "socket=" + folder.path("b"));
@@ -146,7 +146,7 @@ NetSample run_pmd_cede(std::chrono::nanoseconds duration) {
 }
 
 NetSample run_pmd_direct(std::chrono::nanoseconds duration) {
-  const Folder folder;
+  const test::TemporaryDirectory folder;
   const Testpmd receiver("receiver", {"net_vhost0,iface=" + folder.path("a") + ",queues=1"},
                          kReceive);
   wait_for_socket(folder.path("a"));
@@ -155,7 +155,7 @@ NetSample run_pmd_direct(std::chrono::nanoseconds duration) {
 }
 
 NetSample run_pmd_between(std::chrono::nanoseconds duration) {
-  const Folder folder;
+  const test::TemporaryDirectory folder;
   const Testpmd middle("between",
                        {"net_vhost0,iface=" + folder.path("a") + ",queues=1",
                         "net_vhost1,iface=" + folder.path("b") + ",queues=1"},

@@ -10,12 +10,6 @@ namespace {
 
 class ProofTest : public BrokerTest {
  protected:
-  // Both sides say that they hold nothing; whether they do is the test's business.
-  void say_released(Handle session) {
-    ASSERT_EQ(client_->status_of(MessageType::Close, session), Status::Ok);
-    ASSERT_EQ(driver_->status_of(MessageType::Release, session), Status::Ok);
-    ASSERT_EQ(client_->status_of(MessageType::Release, session), Status::Ok);
-  }
   // Looked at for as long as the broker needs for several looks of its own.
   void expect_still_draining() {
     for (int i = 0; i < 30; ++i) {

@@ -9,11 +9,6 @@ namespace {
 
 class WordTest : public BrokerTest {
  protected:
-  void say_released(Handle session) {
-    ASSERT_EQ(client_->status_of(MessageType::Close, session), Status::Ok);
-    ASSERT_EQ(driver_->status_of(MessageType::Release, session), Status::Ok);
-    ASSERT_EQ(client_->status_of(MessageType::Release, session), Status::Ok);
-  }
   // Looked at for as long as the broker needs for several looks of its own.
   void expect_not_home(std::uint32_t pages) {
     for (int i = 0; i < 30; ++i) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocols/block.h"
+#include "tests/support/pattern.h"
 #include "tests/unit/driver/test_client.h"
 
 namespace cede::test {
@@ -35,17 +36,6 @@ namespace cede::test {
 }
 [[nodiscard]] inline block::Request flush_request(std::uint32_t id) {
   return {.type = VIRTIO_BLK_T_FLUSH, .id = id};
-}
-
-// Bytes that differ from place to place and from seed to seed.
-[[nodiscard]] inline std::vector<std::byte> pattern(std::size_t length, std::uint32_t seed) {
-  std::vector<std::byte> bytes(length);
-  std::uint32_t state = seed * 2654435761U + 1;
-  for (std::byte& byte : bytes) {
-    state = state * 1664525U + 1013904223U;
-    byte = static_cast<std::byte>(state >> 24);
-  }
-  return bytes;
 }
 
 [[nodiscard]] inline bool same(std::span<const std::byte> one, std::span<const std::byte> other) {

@@ -25,7 +25,7 @@ TEST_F(SystemTest, ADeviceGoesAndComesBackWhileTheOtherStays) {
 }
 
 TEST_F(SystemTest, ADeviceCanWaitForItsFirstConnect) {
-  describe("", "  connect = false\n");
+  describe({.bobs_device = "connect = false"});
   up();
   EXPECT_EQ(session("bob").at("state"), "disconnected");
   EXPECT_EQ(cede("connect bob vda").code, 0);
@@ -59,12 +59,10 @@ TEST_F(SystemTest, AFrontendThatDoesNotLetGoIsEndedAndThePagesComeHome) {
 class TwoDevicesTest : public SystemTest {
  protected:
   TwoDevicesTest() {
-    describe(
-        "",
-        "[[client.device]]\nname = \"vdb\"\ndriver = \"disk0\"\nvolume = \"c\"\nregion = \"4M\"\n",
-        "",
-        "offset = \"32M\"\nsize = \"16M\"\n"
-        "[[driver.volume]]\nname = \"c\"\noffset = \"48M\"\nsize = \"8M\"\n");
+    describe({.volume_b = "offset = \"32M\"\nsize = \"16M\"\n"
+                          "[[driver.volume]]\nname = \"c\"\noffset = \"48M\"\nsize = \"8M\"",
+              .bobs_device = "[[client.device]]\nname = \"vdb\"\ndriver = \"disk0\"\n"
+                             "volume = \"c\"\nregion = \"4M\""});
   }
   static json::object of_bob(std::string_view device) {
     const json::object books = ledger();

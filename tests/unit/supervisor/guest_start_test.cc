@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest that the description asks for: stock QEMU, started by `cede up`, ended by `cede down`.
-// CEDE_IMAGES names the directory with its kernel and initrd.
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "tests/support/guest_images.h"
 #include "tests/unit/supervisor/system_fixture.h"
 #include "vmm/qemu/command_channel.h"
 
@@ -17,10 +17,6 @@ class GuestStartTest : public SystemTest {
   // The VM's user passes through to its client's directory.
   GuestStartTest() { fs::permissions(directory_.path(), fs::perms(0755)); }
 
-  static std::string file(const std::string& name) {
-    const char* directory = std::getenv("CEDE_IMAGES");  // NOLINT(concurrency-mt-unsafe)
-    return fmt::format("{}/{}", directory == nullptr ? "CEDE_IMAGES is not set" : directory, name);
-  }
   // The guest's shell, which QEMU has beside the client's sockets.
   [[nodiscard]] qemu::CommandChannel shell(const std::string& client) const {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
@@ -45,8 +41,9 @@ class GuestStartTest : public SystemTest {
 };
 
 TEST_F(GuestStartTest, BootsAsItsClientWritesItsVolumeAndEndsWithTheSystem) {
-  describe("", fmt::format("[client.vm]\nkernel = \"{}\"\ninitrd = \"{}\"\nmemory = \"128M\"\n",
-                           file("vmlinuz"), file("initramfs.cpio.gz")));
+  describe({.bobs_device =
+                fmt::format("[client.vm]\nkernel = \"{}\"\ninitrd = \"{}\"\nmemory = \"128M\"",
+                            test::guest_kernel(), test::guest_initrd())});
   up();
   const pid_t process = vm();
   ASSERT_NE(process, 0) << logs();
@@ -75,7 +72,7 @@ TEST_F(GuestStartTest, BootsAsItsClientWritesItsVolumeAndEndsWithTheSystem) {
 }
 
 TEST_F(GuestStartTest, AKernelThatIsMissingFailsTheStartInOneLine) {
-  describe("", "[client.vm]\nkernel = \"none\"\ninitrd = \"none\"\n");
+  describe({.bobs_device = "[client.vm]\nkernel = \"none\"\ninitrd = \"none\""});
   const Outcome outcome = cede("up " + description_.string());
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(

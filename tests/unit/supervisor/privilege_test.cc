@@ -49,12 +49,7 @@ class WithoutRootTest : public SystemTest {
 };
 
 TEST_F(WithoutRootTest, ItWorksAndSaysWhatIsMissing) {
-  std::ifstream file(description_);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  for (std::size_t at = 0; (at = text.find("\"4M\"", at)) != std::string::npos;) {
-    text.replace(at, 4, "\"1M\"");
-  }
-  describe_as(text);
+  describe({.region = "1M"});
   const Outcome outcome = up_with("4194304");
   ASSERT_EQ(outcome.code, 0) << outcome.text << logs();
   EXPECT_NE(outcome.text.find("WARNING: no memory cgroup ("), std::string::npos) << outcome.text;

@@ -8,24 +8,18 @@
 
 #include "tests/support/image.h"
 #include "tests/support/loop_device.h"
+#include "tests/support/pattern.h"
 #include "tests/support/vhost_user_client.h"
 #include "tests/unit/supervisor/system_fixture.h"
 
 namespace cede::supervisor {
 namespace {
 
+using test::pattern;
 using test::VhostUserClient;
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::size_t kBlock = 4096;
-
-std::vector<std::byte> filled(std::size_t bytes, int seed) {
-  std::vector<std::byte> data(bytes);
-  for (std::size_t i = 0; i < bytes; ++i) {
-    data[i] = static_cast<std::byte>(static_cast<std::size_t>(seed) + i * 7 + i / 251);
-  }
-  return data;
-}
 
 // A guest's driver at a vhost-user socket.
 class Guest : public VhostUserClient {
@@ -73,38 +67,10 @@ class PartitionTest : public StorageTest, public testing::WithParamInterface<Med
     const Outcome table = shell(
         fmt::format(SGDISK " -n 1:1M:+16M -c '1:first part' -n 2:20M:+16M -c 2:second {}", disk));
     ASSERT_EQ(table.code, 0) << table.text;
-    describe_as(fmt::format(R"(
-name = "demo"
-budget = "16M"
-[[driver]]
-name = "disk0"
-kind = "block"
-disk = "{}"
-direct = {}
-  [[driver.volume]]
-  name = "a"
-  partition = "first part"
-  [[driver.volume]]
-  name = "b"
-  partition = "second"
-[[client]]
-name = "alice"
-account = "4M"
-  [[client.device]]
-  name = "vda"
-  driver = "disk0"
-  volume = "a"
-  region = "4M"
-[[client]]
-name = "bob"
-account = "4M"
-  [[client.device]]
-  name = "vda"
-  driver = "disk0"
-  volume = "b"
-  region = "4M"
-)",
-                            disk, GetParam().direct));
+    describe({.disk = disk,
+              .driver = fmt::format("direct = {}", GetParam().direct),
+              .volume_a = "partition = \"first part\"",
+              .volume_b = "partition = \"second\""});
   }
 
   test::Image image_{TEST_IMAGES, 64 * kMiB};
@@ -119,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(Media, PartitionTest,
                          [](const auto& test) { return std::string(test.param.title); });
 
 TEST_P(PartitionTest, BytesGoWhereTheTableSaysAndNowhereElse) {
-  const auto before = filled(kBlock, 1);
+  const auto before = pattern(kBlock, 1);
   image_.write(kBobsOffset + 5 * kBlock, before);
   auto expected = image_.read(0, 64 * kMiB);
   up();
@@ -127,7 +93,7 @@ TEST_P(PartitionTest, BytesGoWhereTheTableSaysAndNowhereElse) {
     Guest bob(vda("bob"));
     EXPECT_EQ(bob.config().capacity, 16 * kMiB / 512);
     EXPECT_EQ(bob.read(5 * kBlock, kBlock), before);
-    const auto fresh = filled(3 * kBlock, 2);
+    const auto fresh = pattern(3 * kBlock, 2);
     bob.write(8 * kBlock, fresh);
     bob.write(16 * kMiB - kBlock, before);
     EXPECT_EQ(bob.execute({.type = VIRTIO_BLK_T_FLUSH}), VIRTIO_BLK_S_OK);
@@ -160,7 +126,7 @@ TEST_F(StorageTest, TheDiskIsFreeAtOnceForTheNextUp) {
 }
 
 TEST_F(StorageTest, AReaderOfWhatAnotherWritesIsWarnedOfAndReads) {
-  describe("", "", "", "offset = \"2M\"\nsize = \"4M\"\nread_only = true\n");
+  describe({.volume_b = "offset = \"2M\"\nsize = \"4M\"\nread_only = true"});
   const Outcome outcome = cede("up " + description_.string());
   EXPECT_EQ(outcome.code, 0) << outcome.text << logs();
   EXPECT_NE(outcome.text.find("warning: volume 'b' overlaps volume 'a', and one is written; "),
@@ -169,7 +135,7 @@ TEST_F(StorageTest, AReaderOfWhatAnotherWritesIsWarnedOfAndReads) {
   {
     Guest alice(vda("alice"));
     Guest bob(vda("bob"));
-    const auto data = filled(kBlock, 3);
+    const auto data = pattern(kBlock, 3);
     alice.write(kMiB, data);
     EXPECT_EQ(bob.read(0, kBlock), data);
     EXPECT_EQ(bob.execute({.type = VIRTIO_BLK_T_OUT, .bytes = kBlock}), VIRTIO_BLK_S_IOERR);

@@ -14,7 +14,6 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
-#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -67,7 +66,7 @@ class SystemTest : public testing::Test {
   SystemTest() {
     ::setenv("CEDE_RUNTIME_DIR", root_.c_str(), 1);
     (void)directory_.file("disk.img", 64 << 20);
-    describe();
+    describe({});
   }
   ~SystemTest() override {
     if (fs::exists(root_ / "demo.lock")) {
@@ -80,47 +79,57 @@ class SystemTest : public testing::Test {
     ::unsetenv("CEDE_RUNTIME_DIR");
   }
 
-  // `system` is put at the beginning, the others into bob's device, his domain and the volume b.
-  void describe(const std::string& system = "", const std::string& device = "",
-                const std::string& client = "", const std::string& volume_b = "") {
-    std::ostringstream file;
-    file << "name = \"demo\"\nbudget = \"16M\"\n"
-         << system << R"(
+  // What a test changes of the description: values, and text that is put in.
+  struct Description {
+    std::string system{};  // at the beginning
+    std::string disk = "disk.img";
+    std::string driver{};
+    std::string volume_a = "offset = \"1M\"\nsize = \"16M\"";
+    std::string volume_b = "offset = \"32M\"\nsize = \"16M\"";
+    std::string region = "4M";
+    std::string bob{};          // his domain
+    std::string bobs_device{};  // and what follows it
+  };
+  void describe(const Description& parts) const {
+    std::ofstream(description_) << fmt::format(
+        R"(name = "demo"
+budget = "16M"
+{system}
 [[driver]]
 name = "disk0"
 kind = "block"
-disk = "disk.img"
-  [[driver.volume]]
-  name = "a"
-  offset = "1M"
-  size = "16M"
-  [[driver.volume]]
-  name = "b"
-)" << (volume_b.empty() ? "offset = \"32M\"\nsize = \"16M\"\n" : volume_b)
-         << R"(
+disk = "{disk}"
+{driver}
+[[driver.volume]]
+name = "a"
+{volume_a}
+[[driver.volume]]
+name = "b"
+{volume_b}
 [[client]]
 name = "alice"
 account = "8M"
-  [[client.device]]
-  name = "vda"
-  driver = "disk0"
-  volume = "a"
-  region = "4M"
+[[client.device]]
+name = "vda"
+driver = "disk0"
+volume = "a"
+region = "{region}"
 [[client]]
 name = "bob"
 account = "8M"
-)" << client
-         << R"(
-  [[client.device]]
-  name = "vda"
-  driver = "disk0"
-  volume = "b"
-  region = "4M"
-)" << device;
-    describe_as(file.str());
+{bob}
+[[client.device]]
+name = "vda"
+driver = "disk0"
+volume = "b"
+region = "{region}"
+{bobs_device}
+)",
+        fmt::arg("system", parts.system), fmt::arg("disk", parts.disk),
+        fmt::arg("driver", parts.driver), fmt::arg("volume_a", parts.volume_a),
+        fmt::arg("volume_b", parts.volume_b), fmt::arg("region", parts.region),
+        fmt::arg("bob", parts.bob), fmt::arg("bobs_device", parts.bobs_device));
   }
-
-  void describe_as(const std::string& text) const { std::ofstream(description_) << text; }
 
   void up() {
     const Outcome outcome = cede("up " + description_.string());

@@ -94,7 +94,7 @@ TEST_F(SystemTest, WithTheBrokerKilledEverythingIsStopped) {
 }
 
 TEST_F(SystemTest, AStaticSystemIsSealed) {
-  describe("static = true\n");
+  describe({.system = "static = true"});
   up();
   EXPECT_EQ(ledger().at("static"), true);
   const Outcome outcome = cede("disconnect bob vda");
@@ -109,7 +109,7 @@ TEST_F(SystemTest, AStaticSystemIsSealed) {
 }
 
 TEST_F(SystemTest, AnAuditFromInsideTheClientFindsEveryRevocationRefused) {
-  describe("", "", "audit = true\n");
+  describe({.bob = "audit = true"});
   up();
   EXPECT_TRUE(eventually([&] { return !domain("bob").at("audit").as_array().empty(); })) << logs();
   const json::object bob = domain("bob");
@@ -119,15 +119,8 @@ TEST_F(SystemTest, AnAuditFromInsideTheClientFindsEveryRevocationRefused) {
 }
 
 TEST_F(SystemTest, ADriverThatCannotStartFailsTheStartWithItsOwnWords) {
-  describe("", "", "", "");
-  std::ifstream in(description_);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  const auto replace = [&](const std::string& from, const std::string& to) {
-    text.replace(text.find(from), from.size(), to);
-  };
-  replace("offset = \"1M\"\n  size = \"16M\"", "partition = \"none-such\"");
-  replace("offset = \"32M\"\nsize = \"16M\"", "partition = \"none-such-either\"");
-  std::ofstream(description_) << text;
+  describe(
+      {.volume_a = "partition = \"none-such\"", .volume_b = "partition = \"none-such-either\""});
   const Outcome outcome = cede("up " + description_.string());
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(outcome.text.find("cede: 'disk0' ended while starting (exit 1): "), std::string::npos)

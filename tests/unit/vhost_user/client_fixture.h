@@ -2,19 +2,11 @@
 // A vhost-user client against the frontend of the fixture.
 #pragma once
 
-#include <random>
-
+#include "tests/support/pattern.h"
 #include "tests/support/vhost_user_client.h"
 #include "tests/unit/vhost_user/frontend_fixture.h"
 
 namespace cede::test {
-
-[[nodiscard]] inline std::vector<std::byte> pattern(std::size_t bytes, unsigned seed) {
-  std::minstd_rand random(seed);
-  std::vector<std::byte> data(bytes);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random());
-  return data;
-}
 
 class ClientFixture : public FrontendFixture {
  protected:

@@ -50,7 +50,7 @@ class FrontendFixture : public testing::Test {
     broker_.end_session(Status::Gone);
   }
   std::string socket_path() { return directory_.path("vda.sock"); }
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   PlayedBroker broker_;
   Process process_;
   std::unique_ptr<EchoBackend> backend_;

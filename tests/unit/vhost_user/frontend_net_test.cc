@@ -71,7 +71,7 @@ class FrontendNet : public testing::TestWithParam<bool> {
     }
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   PlayedBroker broker_;
   std::optional<StubSwitch> switch_;
   Process frontend_;
@@ -230,7 +230,7 @@ TEST_P(FrontendNet, TruncatedGuestMemoryEndsTheFrontendOfThatClient) {
 }
 
 TEST(FrontendMixed, OneProcessServesAVolumeAndAPort) {
-  TestDirectory directory;
+  TemporaryDirectory directory;
   PlayedBroker broker;
   const Process frontend = Process::start(
       {.arguments = frontend_command(

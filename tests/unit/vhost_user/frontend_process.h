@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -18,30 +17,13 @@
 #include "protocols/posix/channel.h"
 #include "tests/support/client_session.h"
 #include "tests/support/session_parts.h"
+#include "tests/support/temporary_directory.h"
 #include "vmm/process/process.h"
 
 namespace cede::test {
 
 // How long a test waits before it calls something stuck: no expectation of speed.
 inline constexpr std::chrono::seconds kPatience{20};
-
-// A directory for a test's sockets, gone with it.
-class TestDirectory {
- public:
-  TestDirectory() {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary directory");
-  }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  ~TestDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_ = "/tmp/cede-vhost-XXXXXX";
-};
 
 // The broker's end of one client domain's capability socket.
 class PlayedBroker {

@@ -62,7 +62,7 @@ class QemuNetTest : public testing::TestWithParam<const char*> {
   }
   std::string socket() { return directory_.path("eth0.sock"); }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   PlayedBroker broker_;
   std::optional<StubSwitch> switch_;
   Process frontend_;

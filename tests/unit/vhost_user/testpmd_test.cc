@@ -82,7 +82,7 @@ class Testpmd : public testing::TestWithParam<Layout> {
     }
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   StubSwitch switch_;
   PlayedBroker broker_;
   Process frontend_;
