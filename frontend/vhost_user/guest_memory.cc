@@ -28,7 +28,9 @@ Status GuestMemory::add(const MemoryRegion& region, const Fd& file) {
     return Status::Invalid;
   }
   for (const Region& other : regions_) {
-    if (same(other.where, region)) return Status::Ok;
+    if (same(other.where, region) && other.where.mmap_offset == region.mmap_offset) {
+      return Status::Ok;
+    }
     if (overlaps(region.guest_address, region.size, other.where.guest_address, other.where.size) ||
         overlaps(region.user_address, region.size, other.where.user_address, other.where.size)) {
       return Status::Invalid;

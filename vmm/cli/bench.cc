@@ -30,7 +30,7 @@ namespace {
 
 void add_bench(CLI::App& app, int& /*exit_code*/) {
   CLI::App* command = app.add_subcommand(
-      "bench", "Measure Cede beside what it has to be compared with; see cede bench blk --help");
+      "bench", "Measure Cede beside what it has to be compared with; see cede bench --help");
   // Everything that follows is for cede-bench, --help too.
   command->set_help_flag();
   command->prefix_command();

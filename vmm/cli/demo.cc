@@ -11,8 +11,8 @@ namespace cede::cli {
 
 void add_demo(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<DemoOptions>();
-  CLI::App* command =
-      app.add_subcommand("demo", "Show it all: two guests, one disk, pages that come home");
+  CLI::App* command = app.add_subcommand(
+      "demo", "Show it all: two guests, one disk, one network, pages that come home");
   command
       ->add_option("--images", options->images,
                    "Directory with vmlinuz and initramfs.cpio.gz, made by images/build")

@@ -9,21 +9,21 @@
 namespace {
 
 constexpr const char* kAbout =
-    "Driver domains for QEMU/KVM: block devices served by an untrusted domain, over memory that\n"
-    "each client gives up and cannot take back.";
+    "Driver domains for QEMU/KVM: block and network devices served by untrusted domains, over\n"
+    "memory that each client gives up and cannot take back.";
 
 constexpr const char* kFooter =
     "Examples:\n"
     "  cede check system.toml             find every mistake in a description\n"
     "  cede up system.toml                start it; returns once everything is connected\n"
     "  cede ls                            domains, sessions, pages, and whether the books balance\n"
-    "  cede top                           IOPS, MB/s and latency, live\n"
-    "  cede qemu-args demo alice          how to attach a VM of your own to alice's volumes\n"
+    "  cede top                           operations, MB/s, latency and dropped frames, live\n"
+    "  cede qemu-args demo alice          how to attach a VM of your own to alice's devices\n"
     "  cede disconnect demo alice vda     take a device away; its pages go home\n"
     "  cede down demo                     stop; tells whether every page came home\n"
     "\n"
-    "NAME can be left out while one system runs. A description looks like\n"
-    "docs/examples/two-guests.toml; cede-system.toml(5) explains every key.\n"
+    "NAME can be left out while one system runs. Descriptions look like those in docs/examples;\n"
+    "cede-system.toml(5) explains every key.\n"
     "\n"
     "Exit codes: 0 it worked, 1 it did not, 2 the command line or the description is wrong.";
 
@@ -41,12 +41,8 @@ int run(int argc, char** argv) {
   cede::cli::add_disconnect(app, exit_code);
   cede::cli::add_check(app, exit_code);
   cede::cli::add_qemu_args(app, exit_code);
-#ifdef CEDE_HAS_DEMO
   cede::cli::add_demo(app, exit_code);
-#endif
-#ifdef CEDE_HAS_BENCH
   cede::cli::add_bench(app, exit_code);
-#endif
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

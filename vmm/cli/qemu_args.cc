@@ -33,7 +33,7 @@ int run(const std::vector<std::string>& words) {
 void add_qemu_args(CLI::App& app, int& exit_code) {
   auto words = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand(
-      "qemu-args", "Print a stock QEMU command line that attaches a client's volumes");
+      "qemu-args", "Print a stock QEMU command line that attaches a client's devices");
   command->add_option("NAMES", *words, "[NAME] CLIENT, as in the description")
       ->required()
       ->expected(1, 2);

@@ -8,10 +8,10 @@
 #include "tests/bench/blk/cede_stack.h"
 #include "tests/bench/blk/frontend_target.h"
 #include "tests/bench/blk/raw_uring_target.h"
-#include "tests/bench/server_process.h"
 #include "tests/bench/blk/server_socket.h"
 #include "tests/bench/blk/system.h"
 #include "tests/bench/blk/vhost_user_target.h"
+#include "tests/bench/server_process.h"
 
 namespace cede::bench {
 namespace {
