@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
@@ -63,6 +64,17 @@ class ClientDevice {
   // When tick() is due though nothing else happens.
   [[nodiscard]] virtual std::optional<TimePoint> deadline() const noexcept = 0;
   [[nodiscard]] virtual State state() const noexcept = 0;
+
+ protected:
+  // Of several deadlines.
+  [[nodiscard]] static std::optional<TimePoint> earliest(
+      std::initializer_list<std::optional<TimePoint>> times) noexcept {
+    std::optional<TimePoint> first;
+    for (const std::optional<TimePoint>& time : times) {
+      if (time && (!first || *time < *first)) first = time;
+    }
+    return first;
+  }
 };
 
 }  // namespace cede::frontend

@@ -140,6 +140,9 @@ class Consumer {
 template <SharedRecord Request, SharedRecord Response>
 class FrontRing {
  public:
+  using Sent = Request;
+  using Taken = Response;
+
   FrontRing(std::byte* base, RingShape shape, std::uint32_t start = 0) noexcept
       : requests_(base + RingShape::kFrontLine, base + RingShape::kBackLine, start),
         responses_(base + RingShape::kFrontLine, base + RingShape::kBackLine, start),
@@ -194,6 +197,9 @@ class FrontRing {
 template <SharedRecord Request, SharedRecord Response>
 class BackRing {
  public:
+  using Sent = Response;
+  using Taken = Request;
+
   BackRing(std::byte* base, RingShape shape, std::uint32_t start = 0) noexcept
       : requests_(base + RingShape::kBackLine, base + RingShape::kFrontLine, start),
         responses_(base + RingShape::kBackLine, base + RingShape::kFrontLine, start),

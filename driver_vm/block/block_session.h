@@ -10,8 +10,8 @@
 #include "driver_vm/block/volume.h"
 #include "driver_vm/session_host/device_service.h"
 #include "driver_vm/session_host/hosted_session.h"
-#include "driver_vm/session_host/served_ring.h"
 #include "driver_vm/token_bucket.h"
+#include "protocols/bell_guard.h"
 #include "protocols/block.h"
 
 namespace cede::driver {
@@ -63,7 +63,7 @@ class BlockSession final : public DeviceSession {
 
  private:
   struct Ring {
-    ServedRing<block::Request, block::Response> ring;
+    GuardedRing<BackRing<block::Request, block::Response>> ring;
     std::vector<bool> ids;  // in flight
   };
 

@@ -11,6 +11,7 @@
 #include "driver_vm/net/transmit_queue.h"
 #include "driver_vm/session_host/device_service.h"
 #include "driver_vm/session_host/hosted_session.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 
 namespace cede::driver {
@@ -71,7 +72,7 @@ class NetSession final : public DeviceSession {
   NetService& service_;
   std::uint16_t port_;
   HostedSession& host_;
-  ServedRing<net::Control, net::Controlled> control_;
+  GuardedRing<BackRing<net::Control, net::Controlled>> control_;
   std::deque<TransmitQueue> transmit_;
   std::deque<ReceiveQueue> receive_;
   std::size_t next_ = 0;

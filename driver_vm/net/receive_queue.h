@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "driver_vm/net/frame.h"
-#include "driver_vm/session_host/served_ring.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/session.h"
 
@@ -21,7 +21,7 @@ class ReceiveQueue {
   enum class Put : std::uint8_t { Ok, NoBuffer, Broken };
 
   // Ring `ring` of the region at `memory`. All outlive the queue.
-  ReceiveQueue(std::byte* memory, const Geometry& geometry, std::uint16_t ring, KickGuard& guard)
+  ReceiveQueue(std::byte* memory, const Geometry& geometry, std::uint16_t ring, BellGuard& guard)
       : memory_(memory),
         geometry_(geometry),
         ring_(memory + geometry.ring_offset(ring), geometry.ring_shape(), guard) {}
@@ -50,7 +50,7 @@ class ReceiveQueue {
 
   std::byte* memory_;
   Geometry geometry_;
-  ServedRing<net::Buffer, net::Received> ring_;
+  GuardedRing<BackRing<net::Buffer, net::Received>> ring_;
   std::uint32_t first_ = 0;
   std::uint32_t count_ = 0;
   std::uint32_t room_ = 0;  // bytes of the buffers in stash_

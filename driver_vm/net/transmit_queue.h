@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "driver_vm/net/frame.h"
-#include "driver_vm/session_host/served_ring.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/session.h"
 
@@ -22,7 +22,7 @@ class TransmitQueue {
   static constexpr std::uint32_t kBatchBytes = 64 << 10;
 
   // Ring `ring` of the region at `memory`. All outlive the queue.
-  TransmitQueue(std::byte* memory, const Geometry& geometry, std::uint16_t ring, KickGuard& guard)
+  TransmitQueue(std::byte* memory, const Geometry& geometry, std::uint16_t ring, BellGuard& guard)
       : memory_(memory),
         geometry_(geometry),
         ring_(memory + geometry.ring_offset(ring), geometry.ring_shape(), guard) {}
@@ -44,7 +44,7 @@ class TransmitQueue {
  private:
   std::byte* memory_;
   Geometry geometry_;
-  ServedRing<net::Transmit, net::Transmitted> ring_;
+  GuardedRing<BackRing<net::Transmit, net::Transmitted>> ring_;
   std::array<net::Transmit, kBatch> batch_;
 };
 

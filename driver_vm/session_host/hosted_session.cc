@@ -75,7 +75,7 @@ void HostedSession::guard_kicks(Instant now) {
 void HostedSession::complete(std::int32_t result, bool more) {
   if (result >= 0) {
     kick_.clear();
-    guard_.kicked();
+    guard_.rung();
     add(stats_->wakeups);
   }
   if (more) return;

@@ -11,7 +11,7 @@
 #include "driver_vm/engine/event_loop.h"
 #include "driver_vm/session_host/counters.h"
 #include "driver_vm/session_host/device_service.h"
-#include "driver_vm/session_host/kick_guard.h"
+#include "protocols/bell_guard.h"
 #include "protocols/control.h"
 #include "protocols/posix/control_link.h"
 #include "protocols/posix/doorbell.h"
@@ -36,7 +36,7 @@ class HostedSession final : private Event {
   [[nodiscard]] std::byte* memory() const noexcept { return region_.data(); }
   // The region's index among the loop's fixed buffers.
   [[nodiscard]] std::uint16_t buffer() const noexcept { return buffer_; }
-  [[nodiscard]] KickGuard& guard() noexcept { return guard_; }
+  [[nodiscard]] BellGuard& guard() noexcept { return guard_; }
   [[nodiscard]] DeviceStats& stats() const noexcept { return *stats_; }
   // Wakes the client.
   void call() noexcept;
@@ -74,7 +74,7 @@ class HostedSession final : private Event {
   std::uint16_t buffer_;
   KickWaiter kick_;
   CallRinger call_;
-  KickGuard guard_;
+  BellGuard guard_;
   bool wanted_ = false;  // kicks are to be watched
   bool polled_ = false;  // the kernel has a poll of ours
   Instant masked_until_ = kNever;

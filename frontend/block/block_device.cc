@@ -22,11 +22,12 @@ struct Flight {
 };
 
 struct Queue {
-  Queue(std::byte* base, RingShape shape) : ring(base, shape), flights(shape.slots) {
+  Queue(std::byte* base, RingShape shape, BellGuard& guard)
+      : ring(base, shape, guard), flights(shape.slots) {
     for (std::uint32_t id = shape.slots; id != 0; --id) free_ids.push_back(id - 1);
   }
 
-  FrontRing<Request, Response> ring;
+  GuardedRing<FrontRing<Request, Response>> ring;
   std::vector<Flight> flights;          // by id
   std::vector<std::uint32_t> free_ids;  // a stack: its top was used last; never grows
 };
@@ -60,7 +61,7 @@ struct BlockDevice::State {
     queues.reserve(session.geometry.rings);
     for (std::uint16_t ring = 0; ring < session.geometry.rings; ++ring) {
       queues.emplace_back(session.region.data() + session.geometry.ring_offset(ring),
-                          session.geometry.ring_shape());
+                          session.geometry.ring_shape(), guard);
     }
   }
 
@@ -84,6 +85,7 @@ struct BlockDevice::State {
   Session session;
   Info info;
   PayloadAllocator payload;
+  BellGuard guard;
   std::vector<Queue> queues;
   std::uint32_t max_transfer = 0;
   std::uint32_t in_flight = 0;
@@ -296,6 +298,10 @@ int BlockDevice::wait_fd() const noexcept {
 }
 void BlockDevice::clear_wakeup() noexcept {
   state_->session.call.clear();
+  state_->guard.rung();
+}
+BellGuard& BlockDevice::guard() noexcept {
+  return state_->guard;
 }
 
 Session BlockDevice::detach() && noexcept {

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "frontend/session.h"
+#include "protocols/bell_guard.h"
 #include "protocols/block.h"
 #include "protocols/status.h"
 
@@ -103,6 +104,8 @@ class BlockDevice {
   [[nodiscard]] bool arm() noexcept;
   [[nodiscard]] int wait_fd() const noexcept;
   void clear_wakeup() noexcept;
+  // Tells whether the driver rings in vain. For those who sleep; stays where it is until detach().
+  [[nodiscard]] BellGuard& guard() noexcept;
 
   // Gives the session back, for closing. Ask for unanswered() before.
   [[nodiscard]] Session detach() && noexcept;

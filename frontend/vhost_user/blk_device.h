@@ -49,6 +49,7 @@ class BlkDevice : public VirtioDevice {
   [[nodiscard]] bool broken() const noexcept override { return session_ && session_->broken(); }
   [[nodiscard]] int wait_fd() const noexcept override { return session_->wait_fd(); }
   void clear_wakeup() noexcept override { session_->clear_wakeup(); }
+  [[nodiscard]] BellGuard& guard() noexcept override { return session_->guard(); }
 
   // One pass: completions to the guest, requests to the driver.
   bool progress() override;

@@ -29,34 +29,35 @@ bool is_connected(int socket) noexcept {
 }  // namespace
 
 Port::Port(frontend::EventLoop& loop, std::unique_ptr<VirtioDevice> device, Fd socket)
-    : loop_(loop), device_(std::move(device)), socket_(std::move(socket)) {}
+    : loop_(loop), device_(std::move(device)), socket_(std::move(socket)), called_(loop) {}
 
 Status Port::connected(std::string_view name, frontend::Session session) {
   device_->set_name(name);
   const Status status = device_->connect(std::move(session));
   if (status != Status::Ok) return status;
-  auto watch = loop_.watch(device_->wait_fd(), Trigger::Level, [this] { device_->clear_wakeup(); });
-  if (watch) called_ = std::move(*watch);
+  (void)called_.start(device_->wait_fd(), device_->guard(), [this] { device_->clear_wakeup(); });
   if (!endpoint_) serve();
   return Status::Ok;
 }
 
 void Port::ending() {
-  called_.reset();
+  called_.stop();
   device_->disconnect();
 }
 
 void Port::tick(TimePoint now) {
+  called_.tick(now, device_->name());
   if (!endpoint_) return;
   endpoint_->tick(now);
   if (!endpoint_->closed()) return;
   endpoint_.reset();
   spdlog::info("{}: the front-end is gone", device_->name());
+  device_->left();
   serve();
 }
 
 std::optional<Port::TimePoint> Port::deadline() const noexcept {
-  return endpoint_ ? endpoint_->deadline() : std::nullopt;
+  return earliest({called_.deadline(), endpoint_ ? endpoint_->deadline() : std::nullopt});
 }
 
 // Waits for a front-end.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "frontend/call_watch.h"
 #include "frontend/client_device.h"
 #include "frontend/event_loop.h"
 #include "frontend/vhost_user/endpoint.h"
@@ -42,7 +43,7 @@ class Port : public frontend::ClientDevice {
   std::unique_ptr<VirtioDevice> device_;
   Fd socket_;
   frontend::EventLoop::Watch connecting_;  // on socket_
-  frontend::EventLoop::Watch called_;      // on the session's call
+  frontend::CallWatch called_;             // on the session's call
   std::optional<Endpoint> endpoint_;       // while a front-end is connected
   State state_ = State::Serving;
 };

@@ -18,6 +18,7 @@
 #include "frontend/vhost_user/protocol.h"
 #include "frontend/vhost_user/virtio_ring.h"
 #include "frontend/vhost_user/vring.h"
+#include "protocols/bell_guard.h"
 #include "protocols/status.h"
 
 namespace cede::vhost_user {
@@ -68,6 +69,8 @@ class VirtioDevice {
   [[nodiscard]] virtual bool draining(std::uint16_t /*index*/) const noexcept { return false; }
   // The memory's regions changed.
   virtual void rebind() noexcept = 0;
+  // The front-end is gone, and its queues are stopped.
+  virtual void left() {}
 
   // ---- Towards the driver domain, and the work between both: see frontend/client_device.h ----
 
@@ -78,6 +81,7 @@ class VirtioDevice {
   // While there is a session: becomes readable when the driver rings.
   [[nodiscard]] virtual int wait_fd() const noexcept = 0;
   virtual void clear_wakeup() noexcept = 0;
+  [[nodiscard]] virtual BellGuard& guard() noexcept = 0;
 
   virtual bool progress() = 0;
   [[nodiscard]] virtual bool arm() = 0;
