@@ -28,6 +28,7 @@
 #include "frontend/vhost_user/listener.h"
 #include "frontend/vhost_user/port.h"
 #include "frontend/vhost_user/virtio_net.h"
+#include "protocols/posix/scheduling.h"
 
 namespace cede::frontend {
 namespace {
@@ -169,6 +170,7 @@ void set_up_signals() {
 
 int serve(const Options& options) {
   set_up_signals();
+  prefer_short_bursts();
   EventLoop loop;
   ServiceOptions service;
   service.capability = inherited(options.capability_fd, "--capability");
@@ -195,6 +197,8 @@ int run(int argc, char** argv) {
   }
   CLI::App app("Serves the volumes and ports of one client domain, by vhost-user and by TAP.");
   add_options(app, options);
+  // What is wrong with a command line ends like any other error, in main().
+  app.failure_message([](auto*, const CLI::Error& error) -> std::string { throw error; });
   CLI11_PARSE(app, argc, argv);
   spdlog::set_default_logger(spdlog::stderr_logger_st("cede-frontend"));
   spdlog::set_pattern("%n: %l: %v");

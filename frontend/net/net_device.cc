@@ -54,7 +54,7 @@ struct NetDevice::State {
   State(Session connected, const net::Info& told, Share share)
       : session(std::move(connected)),
         info(told),
-        control(ring(net::kControlRing), session.geometry.ring_shape(), told) {
+        control(ring(net::kControlRing), session.geometry.ring_shape(), told, guard) {
     const Geometry& geometry = session.geometry;
     const RingShape shape = geometry.ring_shape();
     std::byte* const region = session.region.data();
@@ -63,8 +63,8 @@ struct NetDevice::State {
     pairs.reserve(count);
     for (std::uint16_t pair = 0; pair < count; ++pair) {
       pairs.push_back({TransmitQueue(region, ring(net::transmit_ring(pair)), shape,
-                                     begin + share.receive, share.transmit),
-                       ReceiveQueue(region, ring(net::receive_ring(pair)), shape, begin)});
+                                     begin + share.receive, share.transmit, guard),
+                       ReceiveQueue(region, ring(net::receive_ring(pair)), shape, begin, guard)});
       begin += share.receive + share.transmit;
     }
   }
@@ -79,6 +79,7 @@ struct NetDevice::State {
 
   Session session;
   net::Info info;
+  BellGuard guard;
   PortControl control;
   std::vector<Pair> pairs;
   bool broken = false;
@@ -201,6 +202,10 @@ int NetDevice::wait_fd() const noexcept {
 }
 void NetDevice::clear_wakeup() noexcept {
   state_->session.call.clear();
+  state_->guard.rung();
+}
+BellGuard& NetDevice::guard() noexcept {
+  return state_->guard;
 }
 
 Session NetDevice::detach() && noexcept {

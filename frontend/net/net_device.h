@@ -29,6 +29,7 @@
 #include <span>
 
 #include "frontend/session.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/status.h"
 
@@ -89,11 +90,14 @@ class NetDevice {
   [[nodiscard]] bool broken() const noexcept;
 
   // Before sleeping, after publish(). True: nothing to receive until wait_fd() is readable; with
-  // `for_room`, no room for frames either. A pair whose frame was not released yet is left out:
-  // nothing more can be received there. False: look again, or the device is broken.
+  // `for_room`, no room either where the last reserve() was in vain. A pair whose frame was not
+  // released yet is left out: nothing more can be received there. False: look again (room that has
+  // come is told once), or the device is broken.
   [[nodiscard]] bool arm(bool for_room) noexcept;
   [[nodiscard]] int wait_fd() const noexcept;
   void clear_wakeup() noexcept;
+  // Tells whether the driver rings in vain. For those who sleep; stays where it is until detach().
+  [[nodiscard]] BellGuard& guard() noexcept;
 
   // Gives the session back, for closing.
   [[nodiscard]] Session detach() && noexcept;

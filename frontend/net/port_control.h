@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/ring.h"
 
@@ -13,13 +14,15 @@ namespace cede::frontend {
 
 class PortControl {
  public:
-  PortControl(std::byte* ring, RingShape shape, const net::Info& info)
-      : ring_(ring, shape), link_{info.link_up != 0, info.mtu} {
+  PortControl(std::byte* ring, RingShape shape, const net::Info& info, BellGuard& guard)
+      : ring_(ring, shape, guard), link_{info.link_up != 0, info.mtu} {
     await_link();
   }
 
   void want(std::uint32_t offloads) noexcept {
-    wanted_ = offloads & net::Offload::kAll;
+    offloads &= net::Offload::kAll;
+    if (offloads != wanted_) refused_ = false;
+    wanted_ = offloads;
     ask_offloads();
   }
   [[nodiscard]] std::uint32_t wanted() const noexcept { return wanted_; }
@@ -67,7 +70,7 @@ class PortControl {
     const bool ok = answer.status == net::Controlled::kOk;
     if (answer.id == kOffloads && asked_) {
       asked_ = false;
-      refused_ = !ok;
+      refused_ = !ok && asked_for_ == wanted_;
       if (ok) set_ = asked_for_;
       ask_offloads();
       return true;
@@ -87,14 +90,14 @@ class PortControl {
     return false;
   }
 
-  FrontRing<net::Control, net::Controlled> ring_;
+  GuardedRing<FrontRing<net::Control, net::Controlled>> ring_;
   net::LinkState link_;
   std::uint32_t wanted_ = 0;
   std::uint32_t asked_for_ = 0;
   std::uint32_t set_ = 0;  // what the driver last agreed to
   bool asked_ = false;     // a SetOffloads is in flight
   bool awaiting_ = false;  // an AwaitLink is in flight
-  bool refused_ = false;
+  bool refused_ = false;   // what is wanted now
   bool broken_ = false;
 };
 

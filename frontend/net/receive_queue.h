@@ -9,6 +9,7 @@
 #include <span>
 
 #include "frontend/net/net_device.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/ring.h"
 
@@ -17,8 +18,9 @@ namespace cede::frontend {
 class ReceiveQueue {
  public:
   // The buffers lie in `region` from byte `begin` on. All of them are put on the ring.
-  ReceiveQueue(std::byte* region, std::byte* ring, RingShape shape, std::uint32_t begin)
-      : region_(region), begin_(begin), ring_(ring, shape) {
+  ReceiveQueue(std::byte* region, std::byte* ring, RingShape shape, std::uint32_t begin,
+               BellGuard& guard)
+      : region_(region), begin_(begin), ring_(ring, shape, guard) {
     for (std::uint32_t slot = 0; slot < shape.slots; ++slot) give(slot);
   }
 
@@ -91,7 +93,7 @@ class ReceiveQueue {
 
   std::byte* region_;
   std::uint32_t begin_;
-  FrontRing<net::Buffer, net::Received> ring_;
+  GuardedRing<FrontRing<net::Buffer, net::Received>> ring_;
   std::uint32_t given_ = 0;  // buffers ever put on the ring
   std::uint32_t held_ = 0;   // buffers of the last frame
   std::uint64_t unfit_ = 0;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "frontend/net/transmit_area.h"
+#include "protocols/bell_guard.h"
 #include "protocols/net.h"
 #include "protocols/ring.h"
 
@@ -16,8 +17,8 @@ class TransmitQueue {
  public:
   // Frames lie in [begin, begin + bytes) of `region`.
   TransmitQueue(std::byte* region, std::byte* ring, RingShape shape, std::uint32_t begin,
-                std::uint32_t bytes)
-      : region_(region), ring_(ring, shape), area_(begin, bytes, shape.slots) {}
+                std::uint32_t bytes, BellGuard& guard)
+      : region_(region), ring_(ring, shape, guard), area_(begin, bytes, shape.slots) {}
 
   [[nodiscard]] std::span<std::byte> reserve(std::uint32_t bytes) noexcept {
     reserved_ = {};
@@ -25,7 +26,7 @@ class TransmitQueue {
     std::optional<std::uint32_t> place = area_.reserve(bytes);
     if (!place && reap()) place = area_.reserve(bytes);
     if (place && !broken_) reserved_ = {region_ + *place, bytes};
-    if (!place) freed_ = false;
+    if (!place) room_ = Room::Wanted;
     return reserved_;
   }
 
@@ -54,15 +55,19 @@ class TransmitQueue {
       area_.free_oldest();
       some = true;
     }
-    freed_ |= some;
+    if (some && room_ == Room::Wanted) room_ = Room::Came;
     return some;
   }
 
   [[nodiscard]] bool publish() noexcept { return ring_.publish(); }
-  // After a reserve() in vain. False: room has come, or the queue is broken.
+  // False: a reserve() was in vain, and room has come since, or the queue is broken. Room that came
+  // is told once: whoever wanted it may be gone, and would be told for ever.
   [[nodiscard]] bool arm() noexcept {
-    if (freed_) return false;
-    if (ring_.in_flight() == 0) return true;
+    if (room_ == Room::Came) {
+      room_ = Room::Unwanted;
+      return false;
+    }
+    if (room_ == Room::Unwanted || ring_.in_flight() == 0) return true;
     const Verdict look = ring_.arm();
     broken_ |= look == Verdict::Broken;
     return look == Verdict::Empty;
@@ -73,12 +78,15 @@ class TransmitQueue {
   [[nodiscard]] bool broken() const noexcept { return broken_; }
 
  private:
+  // What the last reserve() in vain wanted.
+  enum class Room : std::uint8_t { Unwanted, Wanted, Came };
+
   std::byte* region_;
-  FrontRing<net::Transmit, net::Transmitted> ring_;
+  GuardedRing<FrontRing<net::Transmit, net::Transmitted>> ring_;
   TransmitArea area_;  // one extent for each frame in the ring
   std::span<std::byte> reserved_;
   std::uint64_t refused_ = 0;
-  bool freed_ = false;  // room, since the last reserve() in vain
+  Room room_ = Room::Unwanted;
   bool broken_ = false;
 };
 

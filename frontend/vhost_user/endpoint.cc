@@ -314,6 +314,7 @@ void Endpoint::stop_vring(std::uint16_t index) noexcept {
   vring.kick.reset();
   if (device_.queue(index).stopped()) return;
   vring.base = device_.stop_queue(index);
+  vring.setup.base_known = true;
 }
 
 Status Endpoint::reply_stopped(std::uint16_t index) {

@@ -34,7 +34,8 @@ Status PackedQueue::start(const GuestMemory& memory, const QueueSetup& setup,
   if (setup.size == 0 || setup.size > kMaxQueueSize) return Status::Invalid;
   setup_ = setup;
   if (const Status status = rebind(memory); status != Status::Ok) return status;
-  next_ = position == kBeginning ? found_position() : Position::decoded(position);
+  const bool in_doubt = position == kBeginning && !setup_.base_known;
+  next_ = in_doubt ? found_position() : Position::decoded(position);
   if (next_.index >= setup_.size) return Status::Invalid;
   used_ = next_;
   unpublished_ = 0;

@@ -27,7 +27,8 @@ class PackedQueue {
 
   // Continues at `position`. A front-end whose back-end died cannot know where that had got to and
   // says kBeginning (QEMU 7.2 does; its issue 248); the ring itself tells, as long as each buffer
-  // took one slot, which is what guests do with indirect descriptors.
+  // took one slot, which is what guests do with indirect descriptors. It is not asked where the
+  // position is known.
   // Invalid: a size, address or position that cannot be.
   [[nodiscard]] Status start(const GuestMemory& memory, const QueueSetup& setup,
                              std::uint16_t position) noexcept;

@@ -19,17 +19,20 @@ constexpr std::uint32_t kBatch = 256;
 // So many are given back to the driver and shown to the guest at a time.
 constexpr std::uint32_t kPublishEvery = 32;
 
-// One thing that can be left undone in a frame, and its feature bits for either direction.
+// One thing that can be left undone in a frame, and its feature bits for either direction (section
+// 5.1.3).
 struct OffloadFeature {
   std::uint32_t offload;
-  unsigned host;   // the device takes it from the guest
-  unsigned guest;  // the guest takes it from the device
+  std::uint64_t host;   // the device takes it from the guest
+  std::uint64_t guest;  // the guest takes it from the device: all of them
 };
 constexpr OffloadFeature kOffloads[] = {
-    {Offload::kChecksum, VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM},
-    {Offload::kTso4, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_GUEST_TSO4},
-    {Offload::kTso6, VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_GUEST_TSO6},
-    {Offload::kEcn, VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_GUEST_ECN},
+    {Offload::kChecksum, bit(VIRTIO_NET_F_CSUM), bit(VIRTIO_NET_F_GUEST_CSUM)},
+    {Offload::kTso4, bit(VIRTIO_NET_F_HOST_TSO4), bit(VIRTIO_NET_F_GUEST_TSO4)},
+    {Offload::kTso6, bit(VIRTIO_NET_F_HOST_TSO6), bit(VIRTIO_NET_F_GUEST_TSO6)},
+    {Offload::kEcn, bit(VIRTIO_NET_F_HOST_ECN), bit(VIRTIO_NET_F_GUEST_ECN)},
+    {Offload::kUso, bit(VIRTIO_NET_F_HOST_USO),
+     bit(VIRTIO_NET_F_GUEST_USO4) | bit(VIRTIO_NET_F_GUEST_USO6)},
 };
 
 constexpr std::size_t kLegacyHeader = sizeof(virtio_net_hdr);  // without num_buffers
@@ -38,6 +41,10 @@ constexpr std::size_t kLegacyHeader = sizeof(virtio_net_hdr);  // without num_bu
 
 VirtioNet::VirtioNet(std::uint16_t pairs, std::uint32_t slots)
     : geometry_(net::port_geometry(pairs, slots)), pairs_(pairs) {}
+
+VirtioNet::~VirtioNet() {
+  report_losses();
+}
 
 // ---- The front-end ----
 
@@ -49,8 +56,8 @@ std::uint64_t VirtioNet::features() const noexcept {
                            bit(VIRTIO_NET_F_MTU) | bit(VIRTIO_NET_F_MAC);
   if (pairs_.size() > 1) features |= bit(VIRTIO_NET_F_MQ);
   for (const OffloadFeature& one : kOffloads) {
-    features |= bit(one.guest);
-    if (info_ && (info_->offloads & one.offload) != 0) features |= bit(one.host);
+    features |= one.guest;
+    if (info_ && (info_->offloads & one.offload) != 0) features |= one.host;
   }
   return features;
 }
@@ -63,8 +70,10 @@ void VirtioNet::accept(std::uint64_t features) noexcept {
       static_cast<std::uint32_t>(long_header ? sizeof(net::Header) : kLegacyHeader);
   guest_offloads_ = 0;
   for (const OffloadFeature& one : kOffloads) {
-    if (has(one.guest)) guest_offloads_ |= one.offload;
+    if ((features & one.guest) == one.guest) guest_offloads_ |= one.offload;
   }
+  // Nothing else without it, says section 5.1.3.1, and so does the driver: it would refuse all.
+  if ((guest_offloads_ & Offload::kChecksum) == 0) guest_offloads_ = 0;
   tell_offloads();
 }
 
@@ -93,10 +102,6 @@ Status VirtioNet::start_queue(std::uint16_t index, const QueueSetup& setup, std:
 }
 
 std::uint32_t VirtioNet::stop_queue(std::uint16_t index) noexcept {
-  const NetTransmitQueue& transmit = pairs_[index / 2].transmit;
-  spdlog::debug(
-      "{}: queue {} stops; dropped so far: {} malformed, {} without a session, {} too long", name(),
-      index, transmit.malformed(), transmit.lost(), undeliverable_);
   return net_queue(index).stop();
 }
 
@@ -121,6 +126,25 @@ Status VirtioNet::connect(frontend::Session session) {
   incoming_.assign(session_->pairs(), {});
   tell_offloads();
   return Status::Ok;
+}
+
+void VirtioNet::disconnect() {
+  if (session_) losses_.ended(*session_);
+  session_.reset();
+  report_losses();
+}
+
+void VirtioNet::report_losses() {
+  std::uint64_t malformed = 0;
+  std::uint64_t lost = 0;
+  for (const Pair& pair : pairs_) {
+    malformed += pair.transmit.malformed();
+    lost += pair.transmit.lost();
+  }
+  losses_.log(name(), session_ ? &*session_ : nullptr,
+              {{malformed, "malformed"},
+               {lost, "without a session"},
+               {undeliverable_, "that the guest had no buffers for"}});
 }
 
 void VirtioNet::tell_offloads() noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A virtio-net device (virtio 1.2, section 5.1) between a guest's queues and a port of a driver
+// A virtio-net device (virtio 1.3, section 5.1) between a guest's queues and a port of a driver
 // domain's switch.
 //
 // Checksums and segmentation pass through both ways: what the guest's driver leaves undone is the
@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "frontend/net/loss_report.h"
 #include "frontend/net/net_device.h"
 #include "frontend/vhost_user/net_queue.h"
 #include "frontend/vhost_user/virtio_device.h"
@@ -25,6 +26,7 @@ namespace cede::vhost_user {
 class VirtioNet : public VirtioDevice {
  public:
   VirtioNet(std::uint16_t pairs, std::uint32_t slots);
+  ~VirtioNet() override;
 
   [[nodiscard]] std::uint64_t features() const noexcept override;
   void accept(std::uint64_t features) noexcept override;
@@ -43,13 +45,15 @@ class VirtioNet : public VirtioDevice {
                                    InflightQueue record, bool outlives) override;
   std::uint32_t stop_queue(std::uint16_t index) noexcept override;
   void rebind() noexcept override;
+  void left() override { report_losses(); }
 
   [[nodiscard]] Geometry geometry() const noexcept override { return geometry_; }
   [[nodiscard]] Status connect(frontend::Session session) override;
-  void disconnect() override { session_.reset(); }
+  void disconnect() override;
   [[nodiscard]] bool broken() const noexcept override { return session_ && session_->broken(); }
   [[nodiscard]] int wait_fd() const noexcept override { return session_->wait_fd(); }
   void clear_wakeup() noexcept override { session_->clear_wakeup(); }
+  [[nodiscard]] BellGuard& guard() noexcept override { return session_->guard(); }
 
   bool progress() override;
   [[nodiscard]] bool arm() override;
@@ -71,6 +75,7 @@ class VirtioNet : public VirtioDevice {
   [[nodiscard]] NetReceiveQueue* receiver(std::uint16_t session_pair) noexcept;
   bool receive(std::uint16_t session_pair);
   void tell_offloads() noexcept;
+  void report_losses();
 
   Geometry geometry_;
   std::deque<Pair> pairs_;
@@ -80,6 +85,7 @@ class VirtioNet : public VirtioDevice {
   NetFormat format_;
   std::uint32_t guest_offloads_ = 0;  // what the guest's driver takes undone
   std::uint64_t undeliverable_ = 0;   // frames that no buffer could hold
+  frontend::LossReport losses_;
 };
 
 }  // namespace cede::vhost_user

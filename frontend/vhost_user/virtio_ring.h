@@ -53,6 +53,7 @@ struct QueueSetup {
   bool event_index = false;
   bool indirect = false;
   bool packed = false;
+  bool base_known = false;  // the front-end heard from us where the ring stands
 };
 
 inline constexpr std::uint32_t kMaxQueueSize = 1024;

@@ -115,5 +115,33 @@ TEST(NetControl, LivesWithADriverThatKnowsNoControl) {
   EXPECT_TRUE(port.device->arm(false));
 }
 
+// One wish that the driver refuses is not the last one.
+TEST(NetControl, AsksForAnotherSettingAfterARefusal) {
+  for (const bool meanwhile : {false, true}) {
+    ScriptedPort port;
+    port.device->set_offloads(Offload::kTso4);
+    port.device->publish();
+    if (meanwhile) port.device->set_offloads(Offload::kChecksum);
+    const auto requests = port.take_control();
+    const net::Control* const request = find(requests, Type::SetOffloads);
+    ASSERT_NE(request, nullptr);
+    port.answer_control({.id = request->id, .status = Controlled::kRefused});
+    port.device->publish();
+    port.device->set_offloads(meanwhile ? Offload::kChecksum : Offload::kTso4);
+    port.device->publish();
+    if (!meanwhile) {
+      EXPECT_TRUE(port.take_control().empty()) << "the same again would be refused again";
+      port.device->set_offloads(Offload::kChecksum);
+      port.device->publish();
+    }
+    const auto next = port.take_control();
+    ASSERT_EQ(next.size(), 1U) << meanwhile;
+    EXPECT_EQ(next[0].value, Offload::kChecksum);
+    port.answer_control({.id = next[0].id});
+    port.device->publish();
+    EXPECT_TRUE(port.device->offloads_settled());
+  }
+}
+
 }  // namespace
 }  // namespace cede::frontend

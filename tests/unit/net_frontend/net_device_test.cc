@@ -104,6 +104,46 @@ TEST(NetDevice, FillsTheTransmitRingAndGoesOnAfterAnAnswer) {
   EXPECT_FALSE(send(*port.device, pattern(60)));
 }
 
+// Fills the transmit ring of `pair`.
+void fill(ScriptedPort& port, std::uint16_t pair) {
+  while (send(*port.device, pattern(60), {}, pair)) {
+  }
+  port.device->publish();
+}
+
+TEST(NetDevice, SleepsForOnePairsRoomThoughAnotherHasSome) {
+  const Geometry geometry = net::port_geometry(2, 64);
+  ScriptedPort port(port_info(), geometry);
+  BackRing<net::Transmit, net::Transmitted> second(port.ring(net::transmit_ring(1)),
+                                                   geometry.ring_shape());
+  ASSERT_TRUE(send(*port.device, pattern(60), {}, 1));
+  port.device->publish();
+  net::Transmit request;
+  ASSERT_EQ(second.take(request), Verdict::Ready);
+  second.put({});
+  (void)second.publish();
+  port.device->publish();
+  fill(port, 0);
+  EXPECT_TRUE(port.device->arm(true));
+  ASSERT_TRUE(port.take());
+  port.answer();
+  EXPECT_FALSE(port.device->arm(true));
+}
+
+// A guest may stop a queue whose next frame found no room.
+TEST(NetDevice, SleepsThoughRoomCameThatNobodyWantsAnyMore) {
+  ScriptedPort port(port_info(), net::port_geometry(2, 64));
+  fill(port, 0);
+  ASSERT_TRUE(port.device->arm(true));
+  ASSERT_TRUE(port.take());
+  port.answer();
+  port.device->publish();
+  fill(port, 1);
+  EXPECT_FALSE(port.device->arm(true)) << "told once";
+  fill(port, 1);
+  EXPECT_TRUE(port.device->arm(true));
+}
+
 TEST(NetDevice, HoldsThirtySegmentsEachWayByDefault) {
   ScriptedPort port(port_info(), net::port_geometry(1, net::kSlots));
   const auto segment = pattern(65226);  // 45 full payloads of an MTU of 1500, and the headers

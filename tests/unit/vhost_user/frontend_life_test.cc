@@ -268,6 +268,23 @@ TEST_F(FrontendLife, TruncatedGuestMemoryEndsTheFrontendAndNothingElse) {
   EXPECT_EQ(process_.wait(kPatience), 1);
 }
 
+TEST_F(FrontendLife, ADriverThatRingsWithoutEndKeepsNobodyAwake) {
+  start();
+  broker_.grant("vda");
+  SessionParts parts = broker_.accept_connect();
+  const CallRinger bell(checked(::dup(parts.driver.call.get())));
+  backend_ = std::make_unique<EchoBackend>(parts, disk_);
+  broker_.complete(parts, disk_info(disk_.size()));
+  VhostUserClient client(options());
+  client.start();
+  {
+    const BellStorm storm(bell);
+    EXPECT_LT(busy_in_a_second(process_), std::chrono::milliseconds(50));
+    EXPECT_EQ(client.execute({.bytes = 512}), VIRTIO_BLK_S_OK) << "it is late, and no more";
+  }
+  write_and_verify(client, 4096, 1);
+}
+
 TEST_F(FrontendLife, HostileMessagesCostTheConnectionOnly) {
   serve();
   struct Case {

@@ -7,10 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "protocols/control.h"
@@ -24,6 +27,42 @@ namespace cede::test {
 
 // How long a test waits before it calls something stuck: no expectation of speed.
 inline constexpr std::chrono::seconds kPatience{20};
+
+// A driver that rings without end, and all the time.
+class BellStorm {
+ public:
+  // `bell` outlives the storm.
+  explicit BellStorm(const CallRinger& bell)
+      : thread_([this, &bell] {
+          while (!stop_) bell.ring();
+        }) {}
+  ~BellStorm() {
+    stop_ = true;
+    thread_.join();
+  }
+  BellStorm(const BellStorm&) = delete;
+  BellStorm& operator=(const BellStorm&) = delete;
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+// How long a process has a processor in the second that begins a little later.
+inline std::chrono::nanoseconds busy_in_a_second(const Process& process) {
+  const auto used = [&] {
+    clockid_t clock{};
+    timespec time{};
+    if (::clock_getcpuclockid(process.pid(), &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+      throw std::runtime_error("the processor time is not known");
+    }
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto before = used();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  return used() - before;
+}
 
 // The broker's end of one client domain's capability socket.
 class PlayedBroker {

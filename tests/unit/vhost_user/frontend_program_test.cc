@@ -102,15 +102,29 @@ TEST(FrontendCommandLine, BadOptionsEndWithOneLine) {
       {"--capability 0 --socket-path /etc/hostname", "is not a socket"},
       {"--capability 0 --socket-path /nonexistent/x", "No such file"},
       {"--socket-path /tmp/x", "--capability is required"},
+      {"--capability nine --socket-path /tmp/x", "nine"},
+      {"--capability 0 --socket-path /tmp/x --colour red", "--colour"},
+      {"--capability 0 --socket-path /tmp/x --uid 5", "--gid"},
   };
   for (const auto& [arguments, expected] : cases) {
     const std::string command = std::string(CEDE_FRONTEND_BINARY) + " " + arguments + " 2>&1";
     std::FILE* output = ::popen(command.c_str(), "r");
     char text[1024] = {};
     const std::size_t length = std::fread(text, 1, sizeof text - 1, output);
-    EXPECT_NE(::pclose(output), 0) << arguments;
+    EXPECT_EQ(WEXITSTATUS(::pclose(output)), 1) << arguments;
     EXPECT_NE(std::string(text, length).find(expected), std::string::npos) << text;
+    EXPECT_EQ(std::count(text, text + length, '\n'), 1) << text;
   }
+}
+
+TEST(FrontendCommandLine, HelpIsNoError) {
+  std::FILE* output = ::popen(CEDE_FRONTEND_BINARY " --help 2>/dev/null", "r");
+  char text[256] = {};
+  const std::size_t length = std::fread(text, 1, sizeof text - 1, output);
+  while (std::fgetc(output) != EOF) {
+  }
+  EXPECT_EQ(::pclose(output), 0);
+  EXPECT_NE(std::string(text, length).find("Usage"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -276,6 +276,16 @@ TEST_F(PackedQueueTest, FindsItsPositionInARingThatIsNotAtItsBeginning) {
   }
 }
 
+// Here the ring would mislead: the second slot of the lap's last chain looks available still.
+TEST_F(PackedQueueTest, APositionThatIsKnownIsNotSearched) {
+  describe(kSize - 1, {kOk, 16, 0, kU});
+  QueueSetup how = setup();
+  how.base_known = true;
+  ASSERT_EQ(queue_.start(memory_, how, PackedQueue::kBeginning), Status::Ok);
+  EXPECT_EQ(queue_.position(), PackedQueue::kBeginning);
+  EXPECT_EQ(take(), Verdict::Empty);
+}
+
 TEST_F(PackedQueueTest, ARingWhosePositionCannotBeToldStartsWhereItIsSaidTo) {
   describe(1, {kOk, 16, 0, kU});
   describe(3, {kOk, 16, 0, kU});
