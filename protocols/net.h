@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Net slots: Ethernet frames with virtio's header (virtio 1.2, section 5.1.6) on Cede's rings.
+// Net slots: Ethernet frames with virtio's header (virtio 1.3, section 5.1.6) on Cede's rings.
 //
 // A session is one port of the driver's switch. Its rings, all of one shape:
 //
@@ -113,12 +113,18 @@ struct Offload {
   static constexpr std::uint32_t kChecksum = 1;  // the transport checksum (NEEDS_CSUM)
   static constexpr std::uint32_t kTso4 = 2;
   static constexpr std::uint32_t kTso6 = 4;
-  static constexpr std::uint32_t kEcn = 8;  // TSO of a segment with CWR set
-  static constexpr std::uint32_t kAll = 15;
+  static constexpr std::uint32_t kEcn = 8;   // TSO of a segment with CWR set
+  static constexpr std::uint32_t kUso = 16;  // of UDP, over IPv4 and IPv6
+  static constexpr std::uint32_t kAll = 31;
 };
 
-// A segment's payload is no shorter: it bounds what cutting one frame can make of it.
-inline constexpr std::uint16_t kMinSegment = 48;  // TCP_MIN_SND_MSS of Linux
+// What bounds the cutting of one frame: not the length of a cut (a card that merges what it
+// receives takes that of the first one, which may be a byte), but how many there are. Of TCP as
+// many as the longest frame has at Linux's least MSS; of UDP, UDP_MAX_SEGMENTS of Linux 6.9 (64
+// before).
+inline constexpr std::uint32_t kMaxSegments = kMaxFrame / 48;
+inline constexpr std::uint32_t kMaxDatagrams = 128;
+inline constexpr std::uint32_t kUdpHeaderBytes = 8;
 
 // Does the header of a frame of `length` bytes make sense by itself, and ask for nothing beyond
 // `offloads`? Whoever acts on a header checks this first; that the frame carries the protocol that
@@ -145,10 +151,15 @@ inline constexpr std::uint16_t kMinSegment = 48;  // TCP_MIN_SND_MSS of Linux
     case VIRTIO_NET_HDR_GSO_TCPV6:
       if (!may(Offload::kTso6)) return false;
       break;
+    case VIRTIO_NET_HDR_GSO_UDP_L4:
+      // The checksum begins where the UDP header does.
+      return may(Offload::kUso) && checksum && !ecn && header.gso_size != 0 &&
+             length - header.csum_start <= kUdpHeaderBytes + kMaxDatagrams * header.gso_size;
     default:
       return false;
   }
-  return checksum && header.gso_size >= kMinSegment && (!ecn || may(Offload::kEcn));
+  return checksum && header.gso_size != 0 && length <= kMaxSegments * header.gso_size &&
+         (!ecn || may(Offload::kEcn));
 }
 
 // The port's present state, as a value of AwaitLink.

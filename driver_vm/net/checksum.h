@@ -37,6 +37,11 @@ class InternetSum {
   [[nodiscard]] std::uint16_t checksum() const noexcept {
     return static_cast<std::uint16_t>(~folded(sum_));
   }
+  // The same where 0 means that there is none, as in UDP (RFC 768): one's complement has another.
+  [[nodiscard]] std::uint16_t checksum_not_zero() const noexcept {
+    const std::uint16_t sum = checksum();
+    return sum != 0 ? sum : UINT16_MAX;
+  }
 
  private:
   [[nodiscard]] static std::uint16_t folded(std::uint64_t sum) noexcept {

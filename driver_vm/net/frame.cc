@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint32_t kAddressBytes = 12;  // both addresses
 constexpr std::uint32_t kTcpHeader = 20;
 constexpr std::uint16_t kTcpChecksum = 16;  // where its checksum is
+constexpr std::uint16_t kUdpChecksum = 6;
 constexpr std::uint32_t kTcpFlags = 13;
 constexpr std::uint8_t kTcpCwr = 0x80;
 constexpr std::uint16_t kFragment = 0x3FFF;  // more fragments, or an offset
@@ -39,7 +40,7 @@ bool Frame::load(const net::Header& header, const std::byte* bytes, std::uint32_
   if ((header_.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0) return true;
   needs_ = net::Offload::kChecksum;
   const std::uint32_t field = std::uint32_t{header_.csum_start} + header_.csum_offset;
-  if (field + 2 > head_size_) return false;
+  if (header_.csum_start < network_end() || field + 2 > head_size_) return false;
   return !segmented() || find_payload();
 }
 
@@ -57,43 +58,67 @@ bool Frame::strip_tag() noexcept {
   return true;
 }
 
+// Where a transport's header can begin at the earliest. Its checksum is written after the frame was
+// judged, and must not end up in what was.
+std::uint32_t Frame::network_end() const noexcept {
+  switch (ether_type_) {
+    case EtherType::kIpv4:
+      return net::kHeaderBytes + std::max(20U, (byte(net::kHeaderBytes) & 0x0FU) * 4U);
+    case EtherType::kIpv6:
+      return net::kHeaderBytes + 40;
+    case EtherType::kArp:
+      return UINT32_MAX;  // it has no checksum
+    default:
+      return net::kHeaderBytes;
+  }
+}
+
 bool Frame::find_payload() noexcept {
-  const bool ipv6 = (header_.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV6;
-  const std::uint32_t tcp = ipv6 ? find_tcp_in_ipv6() : find_tcp_in_ipv4();
-  if (tcp == 0 || tcp != header_.csum_start || header_.csum_offset != kTcpChecksum ||
-      tcp + kTcpHeader > head_size_) {
+  // TCP's types name the version of IP; the one of UDP is for both.
+  const bool ipv6 = udp()
+                        ? ether_type_ == EtherType::kIpv6
+                        : (header_.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV6;
+  const std::uint8_t protocol = udp() ? IpProtocol::kUdp : IpProtocol::kTcp;
+  const std::uint32_t at = ipv6 ? find_in_ipv6(protocol) : find_in_ipv4(protocol);
+  const std::uint32_t least = udp() ? net::kUdpHeaderBytes : kTcpHeader;
+  if (at == 0 || at != header_.csum_start ||
+      header_.csum_offset != (udp() ? kUdpChecksum : kTcpChecksum) || at + least > head_size_) {
     return false;
   }
-  const std::uint32_t header_bytes = (byte(tcp + 12) >> 4) * 4U;
-  payload_ = tcp + header_bytes;
-  if (header_bytes < kTcpHeader || payload_ > head_size_) return false;
+  const std::uint32_t header_bytes = udp() ? least : (byte(at + 12) >> 4) * 4U;
+  payload_ = at + header_bytes;
+  if (header_bytes < least || payload_ > head_size_) return false;
   if (length() - payload_ <= header_.gso_size) {  // nothing to cut
     header_.gso_type = VIRTIO_NET_HDR_GSO_NONE;
     header_.gso_size = 0;
     return true;
   }
   header_.hdr_len = static_cast<std::uint16_t>(payload_);
+  if (udp()) {
+    needs_ |= net::Offload::kUso;
+    return true;
+  }
   needs_ |= ipv6 ? net::Offload::kTso6 : net::Offload::kTso4;
   header_.gso_type = ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-  if ((byte(tcp + kTcpFlags) & kTcpCwr) != 0) {
+  if ((byte(at + kTcpFlags) & kTcpCwr) != 0) {
     needs_ |= net::Offload::kEcn;
     header_.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
   }
   return true;
 }
 
-std::uint32_t Frame::find_tcp_in_ipv4() const noexcept {
+std::uint32_t Frame::find_in_ipv4(std::uint8_t protocol) const noexcept {
   constexpr std::uint32_t kIp = net::kHeaderBytes;
   if (ether_type_ != EtherType::kIpv4 || kIp + 20 > head_size_) return 0;
   const std::uint32_t header_bytes = (byte(kIp) & 0x0F) * 4U;
-  if (byte(kIp) >> 4 != 4 || header_bytes < 20 || byte(kIp + 9) != IpProtocol::kTcp ||
+  if (byte(kIp) >> 4 != 4 || header_bytes < 20 || byte(kIp + 9) != protocol ||
       (word(kIp + 6) & kFragment) != 0) {
     return 0;
   }
   return kIp + header_bytes;
 }
 
-std::uint32_t Frame::find_tcp_in_ipv6() const noexcept {
+std::uint32_t Frame::find_in_ipv6(std::uint8_t protocol) const noexcept {
   constexpr std::uint32_t kIp = net::kHeaderBytes;
   if (ether_type_ != EtherType::kIpv6 || kIp + 40 > head_size_ || byte(kIp) >> 4 != 6) return 0;
   std::uint8_t next = byte(kIp + 6);
@@ -103,7 +128,7 @@ std::uint32_t Frame::find_tcp_in_ipv6() const noexcept {
     next = byte(at);
     at += (byte(at + 1) + 1U) * 8;
   }
-  return next == IpProtocol::kTcp ? at : 0;
+  return next == protocol ? at : 0;
 }
 
 std::array<std::span<const std::byte>, 2> Frame::range(std::uint32_t offset,
@@ -145,8 +170,8 @@ void Frame::set_tagged(bool tagged) noexcept {
 void Frame::complete_checksum() noexcept {
   InternetSum sum;
   for (const auto& piece : range(header_.csum_start, length() - header_.csum_start)) sum.add(piece);
-  std::uint16_t checksum = sum.checksum();
-  if (checksum == 0) checksum = UINT16_MAX;  // 0 means "none" in UDP, and the same number elsewhere
+  // Elsewhere than in UDP both zeros are the same number.
+  const std::uint16_t checksum = sum.checksum_not_zero();
   std::memcpy(head_.data() + begin_ + header_.csum_start + header_.csum_offset, &checksum,
               sizeof checksum);
   header_.flags = 0;

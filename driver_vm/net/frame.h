@@ -42,6 +42,9 @@ struct EtherType {
   static constexpr std::uint16_t kIpv6 = 0x86DD;
   static constexpr std::uint16_t kServiceVlan = 0x88A8;
 };
+[[nodiscard]] constexpr bool is_tag(std::uint16_t ether_type) noexcept {
+  return ether_type == EtherType::kVlan || ether_type == EtherType::kServiceVlan;
+}
 struct IpProtocol {
   static constexpr std::uint8_t kHopOptions = 0;
   static constexpr std::uint8_t kTcp = 6;
@@ -71,9 +74,8 @@ class Frame {
   [[nodiscard]] std::uint16_t ether_type() const noexcept { return ether_type_; }
   // 0: none.
   [[nodiscard]] std::uint16_t vlan() const noexcept { return tag_ & kVlanMask; }
-  void set_vlan(std::uint16_t vlan) noexcept {
-    tag_ = static_cast<std::uint16_t>((tag_ & ~kVlanMask) | vlan);
-  }
+  // With the lowest priority, whatever it had.
+  void set_vlan(std::uint16_t vlan) noexcept { tag_ = vlan; }
 
   // Without the tag.
   [[nodiscard]] std::uint32_t length() const noexcept { return head_size_ + rest_size_; }
@@ -90,7 +92,8 @@ class Frame {
   [[nodiscard]] bool segmented() const noexcept {
     return header_.gso_type != VIRTIO_NET_HDR_GSO_NONE;
   }
-  // Of a segmented frame: where the TCP header and its payload begin.
+  // Of a segmented frame: UDP or TCP, and where its header and its payload begin.
+  [[nodiscard]] bool udp() const noexcept { return header_.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4; }
   [[nodiscard]] std::uint32_t transport() const noexcept { return header_.csum_start; }
   [[nodiscard]] std::uint32_t payload() const noexcept { return payload_; }
 
@@ -111,8 +114,9 @@ class Frame {
  private:
   [[nodiscard]] bool strip_tag() noexcept;
   [[nodiscard]] bool find_payload() noexcept;
-  [[nodiscard]] std::uint32_t find_tcp_in_ipv4() const noexcept;
-  [[nodiscard]] std::uint32_t find_tcp_in_ipv6() const noexcept;
+  [[nodiscard]] std::uint32_t network_end() const noexcept;
+  [[nodiscard]] std::uint32_t find_in_ipv4(std::uint8_t protocol) const noexcept;
+  [[nodiscard]] std::uint32_t find_in_ipv6(std::uint8_t protocol) const noexcept;
   void set_tagged(bool tagged) noexcept;
   [[nodiscard]] std::uint16_t word(std::uint32_t offset) const noexcept {
     std::uint16_t value = 0;

@@ -53,7 +53,7 @@ void trunk_from(const OptionText& option, std::string_view given, PortSpec& spec
     return option.number(key, given, least, most);
   };
   if (key == "device") {
-    spec.device = static_cast<std::uint32_t>(number(0, kMaxDevices - 1));
+    spec.device = static_cast<std::uint32_t>(number(0, kMaxPorts - 1));
   } else if (key == "name") {
     spec.name = option.words(key, given);
   } else if (key == "mac") {
@@ -111,11 +111,8 @@ void trunk_from(const OptionText& option, std::string_view given, PortSpec& spec
       return !is_own_ipv4(*port.ipv4, frame);
     case EtherType::kArp:
       return !is_own_arp(*port.ipv4, frame);
-    case EtherType::kVlan:
-    case EtherType::kServiceVlan:
-      return true;  // who knows what is inside
     default:
-      return false;
+      return is_tag(frame.ether_type());  // who knows what is inside
   }
 }
 
@@ -156,11 +153,9 @@ std::vector<PortSpec> make_ports(const std::vector<std::string>& texts, std::uin
     }
     ports.push_back(std::move(port));
   }
-  // One place in the scheduler's round is the uplink's.
-  if (ports.size() >= Scheduler::kMaxClients) {
-    throw SetupError(fmt::format("--port: {} ports; one switch has {} at most", ports.size(),
-                                 Scheduler::kMaxClients - 1));
-  }
+  // Their numbers differ, so there are kMaxPorts at most; one more place in the scheduler's round is
+  // the uplink's.
+  static_assert(kMaxPorts < Scheduler::kMaxClients);
   return ports;
 }
 
@@ -173,7 +168,8 @@ std::optional<Drop> refuse(const PortSpec& port, Frame& frame) noexcept {
   if (port.trunk) {
     if (!port.vlans[frame.vlan()]) return Drop::Vlan;
   } else {
-    if (frame.vlan() != 0) return Drop::Vlan;
+    // A tag without a VLAN was taken off: one behind it must not take its place.
+    if (frame.vlan() != 0 || is_tag(frame.ether_type())) return Drop::Vlan;
     frame.set_vlan(port.vlan);
   }
   if (guarded(port, frame)) return Drop::Guarded;

@@ -19,7 +19,7 @@ struct PortSpec {
   // Frames to everybody, a second, unless the port says otherwise.
   static constexpr std::uint64_t kStorm = 10'000;
 
-  std::uint32_t device = 0;  // the driver's number for it, below kMaxDevices
+  std::uint32_t device = 0;  // the driver's number for it, below kMaxPorts
   std::string name;          // for messages
   net::MacAddress mac;
   std::uint16_t mtu = 0;              // 0: the switch's

@@ -17,6 +17,8 @@ constexpr std::uint32_t kIpv6Header = 40;
 constexpr std::uint32_t kTcpSequence = 4;
 constexpr std::uint32_t kTcpFlags = 13;
 constexpr std::uint32_t kTcpChecksum = 16;
+constexpr std::uint32_t kUdpLength = 4;
+constexpr std::uint32_t kUdpChecksum = 6;
 constexpr std::uint8_t kFin = 0x01;
 constexpr std::uint8_t kPush = 0x08;
 constexpr std::uint8_t kCwr = 0x80;
@@ -38,7 +40,13 @@ bool Segmenter::next(Pieces& pieces) noexcept {
   const std::uint32_t size = std::min(step_, total - done_);
   const auto payload = frame_.range(frame_.payload() + done_, size);
   write_network_header(size);
-  write_tcp_header(payload, done_ + size == total);
+  if (frame_.udp()) {
+    set(frame_.transport() + kUdpLength,
+        swap16(static_cast<std::uint16_t>(net::kUdpHeaderBytes + size)));
+  } else {
+    write_tcp_header(done_ + size == total);
+  }
+  write_transport_checksum(payload);
   pieces = {std::span(headers_.data(), begin_ + frame_.payload()), payload[0], payload[1]};
   done_ += size;
   ++cut_;
@@ -61,10 +69,8 @@ void Segmenter::write_network_header(std::uint32_t payload) noexcept {
   set(kIpv4Checksum, sum.checksum());
 }
 
-void Segmenter::write_tcp_header(const std::array<std::span<const std::byte>, 2>& payload,
-                                 bool last) noexcept {
+void Segmenter::write_tcp_header(bool last) noexcept {
   const std::uint32_t tcp = frame_.transport();
-  const std::uint32_t header_bytes = frame_.payload() - tcp;
   if (cut_ != 0) {
     set(tcp + kTcpSequence, swap32(swap32(get<std::uint32_t>(tcp + kTcpSequence)) + step_));
   }
@@ -73,18 +79,24 @@ void Segmenter::write_tcp_header(const std::array<std::span<const std::byte>, 2>
   if (!last) flags &= static_cast<std::uint8_t>(~(kFin | kPush));
   if (cut_ != 0) flags &= static_cast<std::uint8_t>(~kCwr);
   set(tcp + kTcpFlags, flags);
+}
 
-  set(tcp + kTcpChecksum, std::uint16_t{0});
+void Segmenter::write_transport_checksum(
+    const std::array<std::span<const std::byte>, 2>& payload) noexcept {
+  const std::uint32_t transport = frame_.transport();
+  const std::uint32_t header_bytes = frame_.payload() - transport;
+  const std::uint32_t field = transport + (frame_.udp() ? kUdpChecksum : kTcpChecksum);
+  set(field, std::uint16_t{0});
   const auto bytes =
       static_cast<std::uint32_t>(header_bytes + payload[0].size() + payload[1].size());
   InternetSum sum;
   const std::byte* const ip = headers_.data() + begin_;
   sum.add(ipv6_ ? std::span(ip + kIpv6Addresses, 32) : std::span(ip + kIpv4Addresses, 8));
-  sum.add_word(IpProtocol::kTcp);
+  sum.add_word(frame_.udp() ? IpProtocol::kUdp : IpProtocol::kTcp);
   sum.add_word(static_cast<std::uint16_t>(bytes));
-  sum.add(std::span(ip + tcp, header_bytes));
+  sum.add(std::span(ip + transport, header_bytes));
   for (const auto& piece : payload) sum.add(piece);
-  set(tcp + kTcpChecksum, sum.checksum());
+  set(field, frame_.udp() ? sum.checksum_not_zero() : sum.checksum());
 }
 
 }  // namespace cede::driver

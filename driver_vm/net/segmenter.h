@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts a segmented frame for a receiver that does not: TCP over IPv4 and IPv6, each cut complete
-// with its checksums. What comes out is what Linux's own tcp_gso_segment() makes of it.
+// Cuts a segmented frame for a receiver that does not: TCP and UDP over IPv4 and IPv6, each cut
+// complete with its checksums. What comes out is what Linux's own tcp_gso_segment() and
+// __udp_gso_segment() make of it.
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ class Segmenter {
 
  private:
   void write_network_header(std::uint32_t payload) noexcept;
-  void write_tcp_header(const std::array<std::span<const std::byte>, 2>& payload,
-                        bool last) noexcept;
+  void write_tcp_header(bool last) noexcept;
+  void write_transport_checksum(const std::array<std::span<const std::byte>, 2>& payload) noexcept;
   template <class T>
   [[nodiscard]] T get(std::uint32_t offset) const noexcept {
     T value;

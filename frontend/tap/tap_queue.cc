@@ -16,6 +16,8 @@
 namespace cede::frontend {
 namespace {
 
+constexpr unsigned long kUdpOffloads = TUN_F_USO4 | TUN_F_USO6;
+
 [[noreturn]] void fail(int fd, const std::string& why) {
   throw std::runtime_error("descriptor " + std::to_string(fd) + " is no queue of a TAP: " + why);
 }
@@ -36,7 +38,15 @@ TapQueue::Outcome judge(int error) noexcept {
 TapQueue::TapQueue(Fd fd) : fd_(std::move(fd)) {
   const int raw = fd_.get();
   ifreq request{};
-  check(raw, ::ioctl(raw, TUNGETIFF, &request));
+  const int flags = ::fcntl(raw, F_GETFL);
+  check(raw, flags);
+  check(raw, ::fcntl(raw, F_SETFL, flags | O_NONBLOCK));
+  if (::ioctl(raw, TUNGETIFF, &request) != 0) {
+    if (errno != EBADFD) fail(raw, std::system_category().message(errno));
+    attached_ = false;
+    offloads_ &= ~net::Offload::kUso;
+    return;
+  }
   constexpr int kKind = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   constexpr int kKinds = IFF_TUN | kKind;
   if ((request.ifr_flags & kKinds) != kKind) {
@@ -47,9 +57,8 @@ TapQueue::TapQueue(Fd fd) : fd_(std::move(fd)) {
   int little_endian = 1;
   check(raw, ::ioctl(raw, TUNSETVNETHDRSZ, &size));
   check(raw, ::ioctl(raw, TUNSETVNETLE, &little_endian));
-  const int flags = ::fcntl(raw, F_GETFL);
-  check(raw, flags);
-  check(raw, ::fcntl(raw, F_SETFL, flags | O_NONBLOCK));
+  // A kernel that can leave UDP's segments undone takes them, too: Linux 6.2 and later.
+  if (::ioctl(raw, TUNSETOFFLOAD, TUN_F_CSUM | kUdpOffloads) != 0) offloads_ &= ~net::Offload::kUso;
 }
 
 TapQueue::Outcome TapQueue::read(net::Header& header, std::span<std::byte> room,
@@ -75,13 +84,14 @@ TapQueue::Outcome TapQueue::write(const Frame& frame) noexcept {
 
 void TapQueue::set_offloads(std::uint32_t offloads) noexcept {
   const auto has = [offloads](std::uint32_t bit) { return (offloads & bit) != 0; };
-  // The kernel takes segmentation only with checksums, and ECN only with segmentation.
+  // The kernel takes segmentation only with checksums, and ECN only with that of TCP.
   unsigned long flags = 0;
   if (has(net::Offload::kChecksum)) {
     flags = TUN_F_CSUM;
     if (has(net::Offload::kTso4)) flags |= TUN_F_TSO4;
     if (has(net::Offload::kTso6)) flags |= TUN_F_TSO6;
     if (flags != TUN_F_CSUM && has(net::Offload::kEcn)) flags |= TUN_F_TSO_ECN;
+    if (has(net::Offload::kUso & offloads_)) flags |= kUdpOffloads;
   }
   (void)::ioctl(fd_.get(), TUNSETOFFLOAD, flags);
 }

@@ -84,6 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Bytes one = joined(pieces);
     check_delivery(port, form, words, one);
     payload += one.size() - headers - (form.tagged ? driver::kTagBytes : 0);
+    require(payload <= expected - headers, "no byte beyond the frame");
     ++count;
     return true;
   });

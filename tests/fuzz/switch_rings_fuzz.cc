@@ -115,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Input input(data, size);
   const std::unique_ptr<std::byte[], Free> from(new_region());
   const std::unique_ptr<std::byte[], Free> to(new_region());
-  driver::KickGuard guard;
+  BellGuard guard;
   driver::TransmitQueue transmit(from.get(), kGeometry, kTransmit, guard);
   driver::ReceiveQueue receive(to.get(), kGeometry, kReceive, guard);
   Clients clients(from.get(), to.get());

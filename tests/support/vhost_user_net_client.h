@@ -109,23 +109,30 @@ class VhostUserNetClient {
     enable();
   }
 
-  // False: no room, ever.
+  // False: no room, ever. `in_two`: the header has a buffer of its own.
   bool send(std::span<const std::byte> frame, std::uint16_t pair = 0,
-            const net::Header& header = {}) {
+            const net::Header& header = {}, bool in_two = false) {
     const auto queue = static_cast<std::uint16_t>(2 * pair + 1);
     GuestRing& ring = rings_[queue];
     const auto deadline = std::chrono::steady_clock::now() + options_.patience;
     while (ring.take()) {
     }
-    while (ring.free_slots() == 0) {
+    while (ring.free_slots() < (in_two ? 2 : 1)) {
       if (!ring.take() && !wait(queue, deadline)) return false;
     }
     std::byte* const place = buffers(queue) + next_[queue]++ % options_.size * kBuffer;
     std::memcpy(place, &header, sizeof header);
     std::memcpy(place + sizeof header, frame.data(), frame.size());
-    const GuestRing::Buffer buffer{address(place),
-                                   static_cast<std::uint32_t>(sizeof header + frame.size()), false};
-    (void)ring.add(std::span(&buffer, 1));
+    constexpr std::uint32_t kHeader = sizeof header;
+    const auto bytes = static_cast<std::uint32_t>(frame.size());
+    if (in_two) {
+      const GuestRing::Buffer buffers[] = {{address(place), kHeader, false},
+                                           {address(place + kHeader), bytes, false}};
+      (void)ring.add(buffers);
+    } else {
+      const GuestRing::Buffer buffer{address(place), kHeader + bytes, false};
+      (void)ring.add(std::span(&buffer, 1));
+    }
     show(queue);
     return true;
   }

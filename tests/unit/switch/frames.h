@@ -158,6 +158,13 @@ struct Partial {
   append(datagram, payload);
   return partial(ip, datagram, 6);
 }
+// As many datagrams as it takes, in one (virtio 1.3, section 5.1.6.2).
+[[nodiscard]] inline Partial datagrams(const Ip& ip, const Bytes& payload, std::uint16_t segment) {
+  Partial all = udp(ip, payload);
+  all.header.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+  all.header.gso_size = segment;
+  return all;
+}
 [[nodiscard]] inline Partial tcp(Ip ip, const Bytes& payload, std::uint16_t segment,
                                  std::uint8_t flags = 0x18, std::uint32_t sequence = 1000) {
   ip.protocol = 6;

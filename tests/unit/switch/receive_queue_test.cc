@@ -62,7 +62,7 @@ class Receiving : public testing::Test {
   };
   std::unique_ptr<std::byte[], Free> region_{new (std::align_val_t{64})
                                                  std::byte[kGeometry.bytes()]{}};
-  driver::KickGuard guard_;
+  BellGuard guard_;
   std::optional<FrontRing<net::Buffer, net::Received>> front_;
   std::optional<ReceiveQueue> queue_;
   std::uint32_t next_ = static_cast<std::uint32_t>(kGeometry.data_offset());

@@ -171,6 +171,46 @@ TEST(SwitchForwarding, SegmentsAreCutForWhoDoesNot) {
   EXPECT_EQ(program.stats(1).net.received_frames, 14U + 15U);
 }
 
+TEST(SwitchForwarding, DatagramsPassWholeToWhoUnderstandsThemAndAreCutForOthers) {
+  SwitchProcess program({port(1), port(2), port(3)});
+  auto one = program.connect(0, kLarge);
+  auto two = program.connect(1, kLarge);
+  auto three = program.connect(2, kLarge);
+  EXPECT_EQ(two->ask(Type::SetOffloads, Offload::kChecksum | Offload::kUso).status,
+            net::Controlled::kOk);
+  // TCP's segments are another thing.
+  EXPECT_EQ(three->ask(Type::SetOffloads, Offload::kAll & ~Offload::kUso).status,
+            net::Controlled::kOk);
+  two->post(64);
+  three->post(64);
+  const Bytes payload = noise(20'001);
+  for (const bool v6 : {false, true}) {
+    Partial all = datagrams({.v6 = v6}, payload, 1400);
+    const std::size_t headers = all.frame.size() - payload.size();
+    EXPECT_EQ(one->send(all.frame, all.header), net::Verdict::Taken);
+    const ReceivedFrame got = two->receive();
+    EXPECT_EQ(got.bytes, all.frame);
+    EXPECT_EQ(got.header.gso_type, VIRTIO_NET_HDR_GSO_UDP_L4);
+    EXPECT_EQ(got.header.gso_size, 1400);
+    EXPECT_EQ(got.header.hdr_len, headers);
+    EXPECT_EQ(got.header.csum_start, headers - 8);
+    EXPECT_EQ(got.header.csum_offset, 6);
+
+    put16(all.frame, 4, 3);  // to the third
+    EXPECT_EQ(one->send(all.frame, all.header), net::Verdict::Taken);
+    Bytes whole;
+    while (whole.size() < payload.size()) {
+      const ReceivedFrame cut = three->receive();
+      EXPECT_TRUE(checksums_hold(cut.bytes));
+      EXPECT_EQ(cut.header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+      append(whole, slice(cut.bytes, headers, cut.bytes.size() - headers));
+    }
+    EXPECT_EQ(whole, payload);
+  }
+  EXPECT_EQ(program.stats(1).net.received_frames, 2U);
+  EXPECT_EQ(program.stats(2).net.received_frames, 2U * 15U);
+}
+
 TEST(SwitchForwarding, LongerThanTheReceiversMtu) {
   SwitchProcess program({port(1, ",mtu=9000"), port(2)});
   auto one = program.connect(0);
