@@ -17,6 +17,7 @@
 #include "driver_vm/session_host/session_host.h"
 #include "driver_vm/session_host/worker.h"
 #include "driver_vm/setup_error.h"
+#include "protocols/posix/scheduling.h"
 
 namespace cede::driver {
 namespace {
@@ -68,6 +69,8 @@ int run_program(const char* name, const char* title, int argc, char** argv, Prog
     CLI::App app(title);
     add_program_options(app, options);
     add_options(app);
+    // What is wrong with a command line ends like any other error, below.
+    app.failure_message([](auto*, const CLI::Error& error) -> std::string { throw error; });
     CLI11_PARSE(app, argc, argv);
     spdlog::set_default_logger(spdlog::stderr_logger_st(name));
     spdlog::set_pattern("%n: %l: %v");
@@ -91,6 +94,7 @@ Inheritance::Inheritance(const ProgramOptions& options)
       stop(stop_signals()),
       stats(mapped_stats(options)) {
   raise_memory_lock_limit();
+  prefer_short_bursts();
 }
 
 int serve_sessions(const ProgramOptions& options, Inheritance& inheritance, EventLoop& loop,
