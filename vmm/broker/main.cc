@@ -40,10 +40,11 @@ int main(int argc, char** argv) try {
   app.add_option("--budget-pages", options.budget_pages, "The machine's, of 4 KiB")->required();
   app.add_option("--cgroup", options.cgroup, "Directory of the memory controller to charge below");
   app.add_option("--connect-deadline-ms", options.connect_deadline_ms, "From Connect to Connected");
-  app.add_option("--drain-deadline-ms", options.drain_deadline_ms,
-                 "For a driver to let go, or die");
+  app.add_option("--drain-deadline-ms", options.drain_deadline_ms, "For a driver to let go");
   app.add_option("--log-level", level, "How much to say")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "critical", "off"}));
+  // What is wrong with a command line ends like any other error, below.
+  app.failure_message([](auto*, const CLI::Error& error) -> std::string { throw error; });
   CLI11_PARSE(app, argc, argv);
 
   cede::lockdown::forbid_gains();

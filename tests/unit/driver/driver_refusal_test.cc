@@ -35,6 +35,12 @@ TEST_F(DriverRefusal, AMalformedExport) {
                  "--export 'device=0,name=a,size=5': 'size' is not");
 }
 
+TEST_F(DriverRefusal, ACommandLineThatIsWrong) {
+  expect_refusal({"device=0,name=a"}, {"--colour", "red"}, "--colour");
+  expect_refusal({"device=0,name=a"}, {"--log-level", "loud"}, "loud");
+  expect_refusal({"device=0,name=a"}, {"--uid", "5"}, "--gid");
+}
+
 TEST_F(DriverRefusal, AMissingPartition) {
   expect_refusal({"device=0,name=a,partition=root"}, {}, "no sound GPT");
 }

@@ -12,7 +12,7 @@ namespace {
 void expect_refusal(const std::vector<std::string>& ports, const std::vector<std::string>& options,
                     const std::string& what, std::span<const int> fds = {}) {
   SwitchProcess program(ports, options, fds);
-  EXPECT_NE(program.wait(), 0);
+  EXPECT_EQ(program.wait(), 1);
   const std::string log = program.log();
   EXPECT_NE(log.find(what), std::string::npos) << log;
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
@@ -25,6 +25,10 @@ TEST(SwitchRefusal, AMacAddressTwice) {
 
 TEST(SwitchRefusal, AVlanOutOfRange) {
   expect_refusal({port(1, ",vlan=4095")}, {}, "vlan=4095 is not a number from 1 to 4094");
+}
+
+TEST(SwitchRefusal, AnUnknownOption) {
+  expect_refusal({port(1)}, {"--colour", "red"}, "--colour");
 }
 
 TEST(SwitchRefusal, AnUplinkThatIsNone) {
