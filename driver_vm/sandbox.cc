@@ -18,8 +18,6 @@ constexpr int kSystemCalls[] = {
     // sessions: descriptors in, messages out, regions mapped and let go
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
     SCMP_SYS(fstat),
     SCMP_SYS(newfstatat),
     SCMP_SYS(mmap),
@@ -36,6 +34,10 @@ constexpr int kSystemCalls[] = {
     SCMP_SYS(exit_group),
 };
 
+// Messages and bells go to a socket's peer. A destination of its own choice, or a descriptor passed
+// on (sendmsg), would be a way out: from a packet socket to every interface.
+constexpr lockdown::CallWithArgument kSend{.call = SCMP_SYS(sendto), .argument = 4, .value = 0};
+
 }  // namespace
 
 void enter_sandbox(const Identity& identity, const DeviceCalls& device) {
@@ -46,7 +48,9 @@ void enter_sandbox(const Identity& identity, const DeviceCalls& device) {
   lockdown::forbid_gains();
   std::vector<int> calls(std::begin(kSystemCalls), std::end(kSystemCalls));
   calls.insert(calls.end(), device.calls.begin(), device.calls.end());
-  lockdown::allow_only(calls, device.with_argument);
+  std::vector<lockdown::CallWithArgument> with_argument = device.with_argument;
+  with_argument.push_back(kSend);
+  lockdown::allow_only(calls, with_argument);
 }
 
 }  // namespace cede::driver

@@ -33,6 +33,11 @@ class Scheduler {
     shares_[client] = Share{.weight = weight};
     reweigh();
   }
+  // Precondition: `client` is known. Its place in the round and its credit stay.
+  void set_weight(Client client, std::uint32_t weight) noexcept {
+    shares_[client].weight = weight;
+    reweigh();
+  }
   void remove(Client client) noexcept {
     auto* const end = std::remove(round_.begin(), round_.begin() + waiting_, client);
     waiting_ = static_cast<std::uint32_t>(end - round_.begin());

@@ -48,7 +48,8 @@ struct BlockStats {
 };
 
 // Why the switch dropped a frame. Of frames from a port: everything up to Isolated, and what the
-// uplink did not take, for it has no counters; of frames to it: the rest.
+// uplink did not take; of frames to it: the rest. Of the uplink: what came in by it and went
+// nowhere.
 enum class Drop : std::uint8_t {
   Malformed,  // too short, too long, or a header that contradicts the frame
   Spoofed,    // a source address that is not the port's
@@ -68,6 +69,7 @@ struct NetStats {
   Counter sent_frames, sent_bytes;
   Counter received_frames, received_bytes;
   std::array<Counter, kDropReasons> drops;
+  Counter up;  // the uplink's: 1 while it is
 };
 
 struct DeviceStats {
@@ -79,6 +81,9 @@ struct DeviceStats {
 };
 
 inline constexpr std::size_t kMaxDevices = 64;
+// A switch's last row is its uplink's: there, "sent" is what came in, and "received" what went out.
+inline constexpr std::size_t kMaxPorts = kMaxDevices - 1;
+inline constexpr std::size_t kUplinkRow = kMaxPorts;
 using StatsPage = std::array<DeviceStats, kMaxDevices>;
 
 }  // namespace cede

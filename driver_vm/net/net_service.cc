@@ -63,6 +63,7 @@ NetService::NetService(std::vector<PortSpec> ports, Uplink* uplink, std::uint16_
                        StatsPage& stats, std::uint64_t secret)
     : uplink_(uplink),
       uplink_number_(static_cast<PortNumber>(ports.size())),
+      uplink_stats_(stats[kUplinkRow].net),
       uplink_up_(uplink == nullptr || uplink->up()),
       table_(quotas_of(ports), addresses_given(ports), secret) {
   for (PortNumber number = 0; number < ports.size(); ++number) {
@@ -77,7 +78,9 @@ NetService::NetService(std::vector<PortSpec> ports, Uplink* uplink, std::uint16_
   PortSpec outside;
   outside.mtu = mtu;
   ports_.emplace_back(outside, uplink_stats_);
-  if (uplink_ != nullptr) scheduler_.add(uplink_number_, Scheduler::kMaxWeight);
+  if (uplink_ == nullptr) return;
+  scheduler_.add(uplink_number_, 1);
+  uplink_stats_.up.store(uplink_up_ ? 1 : 0, std::memory_order_relaxed);
 }
 
 NetService::~NetService() = default;
@@ -102,6 +105,7 @@ Result<std::unique_ptr<DeviceSession>> NetService::accept(HostedSession& session
   auto made = std::make_unique<NetSession>(*this, number, session, link_of(*port));
   port->session = made.get();
   scheduler_.add(number, port->spec.weight);
+  weigh_uplink();
   return std::unique_ptr<DeviceSession>(std::move(made));
 }
 
@@ -109,6 +113,18 @@ void NetService::forget(const NetSession& session) noexcept {
   scheduler_.remove(session.port());
   ports_[session.port()].session = nullptr;
   table_.forget(session.port());
+  weigh_uplink();
+}
+
+// As many are out there as in here, for all that we know: it gets as much as the clients together,
+// and a flood from it leaves them the other half.
+void NetService::weigh_uplink() noexcept {
+  if (uplink_ == nullptr) return;
+  std::uint32_t sum = 0;
+  for (const Port& port : ports_) {
+    if (port.session != nullptr) sum += port.spec.weight;
+  }
+  scheduler_.set_weight(uplink_number_, std::clamp(sum, 1U, Scheduler::kMaxWeight));
 }
 
 bool NetService::turn(Instant now) {
@@ -142,6 +158,7 @@ bool NetService::turn(Instant now) {
 void NetService::follow_link() noexcept {
   if (uplink_->up() == uplink_up_) return;
   uplink_up_ = uplink_->up();
+  uplink_stats_.up.store(uplink_up_ ? 1 : 0, std::memory_order_relaxed);
   if (!uplink_up_) table_.forget(uplink_number_);
   for (const Port& port : ports_) {
     if (port.session != nullptr) port.session->set_link(link_of(port));
@@ -255,7 +272,7 @@ net::Verdict NetService::flood(PortNumber from) {
       drop(*port.stats, Drop::Storm);
       return net::Verdict::Limited;
     }
-    port.floods.take(1);
+    port.floods.take(frame_.wire_frames());
   }
   for (std::size_t i = 0; i < count; ++i) send(from, receivers[i]);
   return net::Verdict::Taken;
@@ -300,17 +317,18 @@ void NetService::send_to_client(Port& to) {
   });
 }
 
-// The uplink has no row of counters: what it does not take is counted at the sender.
+// What the uplink does not take is counted at the sender.
 void NetService::send_to_uplink(Port& from) {
   if (frame_.network_length() > ports_[uplink_number_].spec.mtu) {
     return drop(*from.stats, Drop::TooLong);
   }
-  const ReceiverForm form{.offloads = net::Offload::kAll, .tagged = frame_.vlan() != 0};
+  const ReceiverForm form{.offloads = uplink_->offloads(), .tagged = frame_.vlan() != 0};
   deliver(frame_, form, [&](const net::Header& header, const Pieces& pieces) {
     cost_ += kPerWrite;
     switch (uplink_->write(header, pieces)) {
       case Uplink::Sent::Ok:
         add(uplink_stats_.received_frames);
+        add(uplink_stats_.received_bytes, pieces[0].size() + pieces[1].size() + pieces[2].size());
         return true;
       case Uplink::Sent::Full:
         drop(*from.stats, Drop::NoBuffer);

@@ -64,6 +64,7 @@ class NetService final : public DeviceService {
   };
 
   void follow_link() noexcept;
+  void weigh_uplink() noexcept;
   [[nodiscard]] net::LinkState link_of(const Port& port) const noexcept;
   // One batch from the client; nothing: it has none.
   [[nodiscard]] bool serve(PortNumber number);
@@ -81,7 +82,7 @@ class NetService final : public DeviceService {
   std::vector<Port> ports_;
   Uplink* uplink_;
   PortNumber uplink_number_;  // one past the clients' ports
-  NetStats uplink_stats_{};
+  NetStats& uplink_stats_;
   bool uplink_up_;
   AddressTable table_;
   Scheduler scheduler_;

@@ -2,9 +2,10 @@
 // The switch's way out: a TAP's queue, or a packet socket on an interface. Both carry virtio's
 // header, so segments and checksums pass through as they do between sessions.
 //
-// Nothing here blocks. An uplink that goes away is down() from the first call that shows it; then
-// probe() is due every second. A packet socket finds its interface again by name, also one that was
-// deleted and made anew; a TAP comes back when it is set up again, but not when it was deleted.
+// Nothing here blocks. An uplink that goes away is not up() from the first call that shows it; then
+// probe() is due every second. It comes back when the interface is set up again; one that was
+// deleted, when whoever has the same open file puts another interface behind it: the supervisor.
+// Nothing here could, which keeps the switch from all other interfaces.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +27,9 @@ class Uplink final : private Event {
   enum class Sent : std::uint8_t { Ok, Full, Refused, Down };
   static constexpr Duration kRetry = kSecond;
 
-  // `fd`: a queue of a TAP with IFF_NO_PI and IFF_VNET_HDR, or a packet socket of the network
-  // namespace in which interface `name` is. Throws SetupError. `loop` outlives the uplink.
+  // `fd`: a queue of a TAP with IFF_NO_PI and IFF_VNET_HDR, or a packet socket that is bound to an
+  // interface; it may be away. `name` is for messages, by default the TAP's own. Throws SetupError.
+  // `loop` outlives the uplink.
   Uplink(Fd fd, Kind kind, std::string name, EventLoop& loop);
 
   // What it calls after set-up.
@@ -35,7 +37,9 @@ class Uplink final : private Event {
   // After EventLoop::start().
   void start();
 
-  // What it takes: all offloads, with the tag in the frame.
+  // What can be left undone in frames to be written (Offload bits): UDP's segments not everywhere.
+  [[nodiscard]] std::uint32_t offloads() const noexcept { return offloads_; }
+  // With the tag in the frame.
   Sent write(const net::Header& header, const Pieces& pieces) noexcept;
   // May there be something to read?
   [[nodiscard]] bool readable() const noexcept { return readable_ && up_; }
@@ -52,10 +56,9 @@ class Uplink final : private Event {
   void complete(std::int32_t result, bool more) override;
   void adopt_tap();
   void adopt_packet_socket();
-  [[nodiscard]] bool bind_by_name() noexcept;
-  [[nodiscard]] bool present() noexcept;
+  void watch();
+  [[nodiscard]] bool present() const noexcept;
   void failed(int error) noexcept;
-  void give_up() noexcept;
   [[nodiscard]] std::size_t restore_tag(const void* auxiliary, std::size_t length) noexcept;
 
   Fd fd_;
@@ -63,9 +66,9 @@ class Uplink final : private Event {
   std::string name_;
   EventLoop& loop_;
   std::size_t header_bytes_;
-  int interface_ = 0;
+  std::uint32_t offloads_ = net::Offload::kAll;
   bool up_ = true;
-  bool deleted_ = false;  // a TAP that is no more
+  bool watched_ = false;  // by the loop
   bool readable_ = true;
   Instant retry_at_ = kNever;
   std::vector<std::byte> buffer_;

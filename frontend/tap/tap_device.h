@@ -8,6 +8,9 @@
 //
 // The carrier of the interface is the port's link; without a session it is down, and what the
 // kernel sends nevertheless is thrown away.
+//
+// A TAP that is deleted costs nothing but itself: what comes for it is dropped, and every second a
+// read shows whether its descriptors work again, for the supervisor makes it anew behind them.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +18,10 @@
 #include <string>
 #include <vector>
 
+#include "frontend/call_watch.h"
 #include "frontend/client_device.h"
 #include "frontend/event_loop.h"
+#include "frontend/net/loss_report.h"
 #include "frontend/net/net_device.h"
 #include "frontend/tap/tap_queue.h"
 
@@ -36,8 +41,10 @@ class TapDevice final : public ClientDevice {
   bool progress() override;
   [[nodiscard]] bool arm() override;
   void tick(TimePoint now) override;
-  [[nodiscard]] std::optional<TimePoint> deadline() const noexcept override;
-  [[nodiscard]] State state() const noexcept override;
+  [[nodiscard]] std::optional<TimePoint> deadline() const noexcept override {
+    return earliest({retry_at_, link_due_, called_.deadline()});
+  }
+  [[nodiscard]] State state() const noexcept override { return State::Serving; }
 
   // Frames that neither the TAP nor the session took.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
@@ -47,7 +54,10 @@ class TapDevice final : public ClientDevice {
   bool to_tap(std::uint16_t pair);
   bool discard();
   void judge(TapQueue::Outcome outcome);
-  void follow_link();
+  void lose();
+  void probe(TimePoint now);
+  void follow_link(TimePoint now);
+  void report_losses();
 
   EventLoop& loop_;
   Geometry geometry_;
@@ -55,12 +65,17 @@ class TapDevice final : public ClientDevice {
   std::vector<EventLoop::Watch> readable_;  // of the queues
   std::string name_;
   std::optional<NetDevice> session_;
-  EventLoop::Watch called_;  // of the session
-  net::LinkState link_;      // what the interface was told
+  CallWatch called_;                   // of the session
+  net::LinkState link_;                // what the interface was told
+  std::optional<TimePoint> link_due_;  // when it is told what it was not yet
+  TimePoint link_second_;              // the second that link_changes_ are counted in
+  int link_changes_ = 0;
   Frame frame_;
   std::uint64_t dropped_ = 0;
-  bool starved_ = false;  // the session had no room for a frame
-  bool gone_ = false;
+  std::uint64_t lost_ = 0;  // frames without a session
+  LossReport losses_;
+  bool starved_ = false;               // the session had no room for a frame
+  std::optional<TimePoint> retry_at_;  // the TAP is gone: when to look again
 };
 
 }  // namespace cede::frontend

@@ -28,31 +28,49 @@ struct Packet {
   std::array<Fd, kMaxPacketFds> fds;
 };
 
+namespace detail {
+
+// Of the call that has just failed.
+[[nodiscard]] inline Status why_unsent() noexcept {
+  if (errno == EAGAIN || errno == ENOBUFS) return Status::Busy;
+  const bool no_peer = errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED;
+  return no_peer ? Status::Gone : Status::IoError;
+}
+
+// Not by sendmsg, which could name a destination and carry descriptors: a driver's sandbox is
+// without it.
+[[nodiscard]] inline Status send_bytes(int socket, std::span<const std::byte> bytes) noexcept {
+  ssize_t sent = 0;
+  do {
+    sent = ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? why_unsent() : Status::Ok;
+}
+
+}  // namespace detail
+
 // Sends `bytes` as one packet. Busy: the socket's queue is full, nothing was sent. Gone: no peer.
 [[nodiscard]] inline Status send_packet(int socket, std::span<const std::byte> bytes,
                                         std::span<const int> fds = {}) noexcept {
   if (fds.size() > kMaxPacketFds) return Status::Invalid;
+  if (fds.empty()) return detail::send_bytes(socket, bytes);
   iovec data{const_cast<std::byte*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) std::byte control[CMSG_SPACE(kMaxPacketFds * sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  if (!fds.empty()) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
-  }
-  while (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == ENOBUFS) return Status::Busy;
-    const bool no_peer = errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED;
-    return no_peer ? Status::Gone : Status::IoError;
-  }
-  return Status::Ok;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? detail::why_unsent() : Status::Ok;
 }
 
 // Receives one packet into `buffer`. Busy: nothing there now. Invalid: the packet was longer than

@@ -71,7 +71,7 @@ class NetGuests : public ::testing::Test {
     options.vcpus = queues_;
     options.run_directory = system_.file(client.name + "-vm").string();
     options.nics = {{std::string(system_.session(client.name, "eth0").at("socket").as_string()),
-                     client.mac, queues_, features_}};
+                     client.mac, queues_, features_, mtu_}};
     std::string problem;
     auto guest = qemu::GuestVm::start(options, &problem);
     ASSERT_TRUE(guest) << problem;
@@ -80,9 +80,8 @@ class NetGuests : public ::testing::Test {
   void configure(Client& client) {
     ASSERT_TRUE(client.guest);
     ASSERT_EQ(client.guest->wait_ready(kBootTime), Status::Ok) << client.guest->last_words();
-    run(client, fmt::format("ip link set eth0 mtu {} && ip addr add {}/24 dev eth0 && "
-                            "ip link set eth0 up",
-                            mtu_, client.address));
+    run(client, fmt::format("ip addr add {}/24 dev eth0 && ip link set eth0 up", client.address));
+    EXPECT_EQ(run(client, "cat /sys/class/net/eth0/mtu"), fmt::format("{}\n", mtu_));
   }
 
   static std::string run(Client& client, const std::string& command) {

@@ -17,6 +17,8 @@ class Wire {
  public:
   static constexpr const char* kUplink = "cede-e2e-up";
   static constexpr const char* kFarHost = "10.78.0.9";
+  // The same each time: nobody's ARP has to forget another.
+  static constexpr const char* kFarMac = "52:54:00:78:00:09";
 
   explicit Wire(int mtu = 1500) : mtu_(mtu) { plug(); }
   Wire(const Wire&) = delete;
@@ -24,12 +26,12 @@ class Wire {
   ~Wire() { unplug(); }
 
   void plug() const {
-    run_on_host(
-        fmt::format("ip link add {0} mtu {3} type veth peer name wire mtu {3} netns {1} && "
-                    // A card's work, done before the wire: checksums and cutting of segments.
-                    "ethtool -K {0} tx off >/dev/null && ip link set {0} up && "
-                    "ip -n {1} addr add {2}/24 dev wire && ip -n {1} link set wire up",
-                    kUplink, far_.name(), kFarHost, mtu_));
+    run_on_host(fmt::format(
+        "ip link add {0} mtu {3} type veth peer name wire address {4} mtu {3} netns {1} && "
+        // A card's work, done before the wire: checksums and cutting of segments.
+        "ethtool -K {0} tx off >/dev/null && ip link set {0} up && "
+        "ip -n {1} addr add {2}/24 dev wire && ip -n {1} link set wire up",
+        kUplink, far_.name(), kFarHost, mtu_, kFarMac));
   }
   static void unplug() { (void)cli::run_tool({"ip", "link", "delete", kUplink}); }
   [[nodiscard]] const Namespace& far() const { return far_; }
@@ -67,7 +69,8 @@ TEST_F(NetNamespaces, ClientsAndHostReachEachOtherAndCountersSayHow) {
   expect_ping(alice_, kHost);
   expect_iperf(alice_, bob_, kBob, "-t 1");
   expect_iperf(alice_, bob_, kBob, "-t 1 -R");
-  expect_iperf(alice_, bob_, kBob, "-t 1 -u -b 50M");
+  expect_iperf(alice_, bob_, kBob, "-t 1 -u -b 20M");
+  expect_iperf(alice_, bob_, kBob, "-t 1 -u -b 20M -R");
   const boost::json::object now = system_.stats();
   for (const auto& device : now.at("devices").as_array()) {
     EXPECT_GT(device.at("stats").at("sent_frames").to_number<std::uint64_t>(), 10U);
@@ -130,6 +133,11 @@ TEST_F(NetNamespaces, ClientsOfDifferentVlansDoNotMeet) {
   EXPECT_FALSE(pings(alice_, kBob));
 }
 
+TEST_F(NetNamespaces, ClientsOfOneVlanMeet) {
+  ASSERT_NO_FATAL_FAILURE(up("", "  vlan = 10", "  vlan = 10"));
+  expect_ping(alice_, kBob);
+}
+
 TEST_F(NetNamespaces, TheGuardDropsOtherIpv4Addresses) {
   ASSERT_NO_FATAL_FAILURE(up("", fmt::format("  ipv4 = \"{}\"", kAlice)));
   expect_ping(alice_, kBob);
@@ -168,15 +176,6 @@ TEST_F(NetNamespaces, AnUplinkThatVanishesAndComesBackDisturbsNoClient) {
   EXPECT_FALSE(pings(alice_, Wire::kFarHost));
   wire.plug();
   expect_ping(alice_, Wire::kFarHost);
-  expect_ping(alice_, kBob);
-  system_.expect_whole_again();
-}
-
-TEST_F(NetNamespaces, AnUplinkTapThatSomebodyDeletesIsMadeAnew) {
-  ASSERT_NO_FATAL_FAILURE(up_with_tap());
-  expect_ping(alice_, kHost);
-  run_on_host(fmt::format("ip link delete {}", kTap));
-  expect_ping(alice_, kHost);
   expect_ping(alice_, kBob);
   system_.expect_whole_again();
 }

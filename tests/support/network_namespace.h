@@ -78,15 +78,19 @@ class NetworkNamespace {
     run([&] {
       for (unsigned i = 0; i < queues; ++i) {
         Fd fd(require(::open("/dev/net/tun", O_RDWR | O_CLOEXEC), "/dev/net/tun"));
-        ifreq request{};
-        std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-        request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
-                                               (queues > 1 ? IFF_MULTI_QUEUE : 0));
-        require(::ioctl(fd.get(), TUNSETIFF, &request), "a TAP");
+        attach_tap(fd.get(), name, queues);
         fds.push_back(std::move(fd));
       }
     });
     return fds;
+  }
+  // Makes the TAP, or adds a queue to it, behind an open file that has none (any more).
+  static void attach_tap(int fd, const std::string& name, unsigned queues) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+    request.ifr_flags =
+        static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+    require(::ioctl(fd, TUNSETIFF, &request), "a TAP");
   }
 
  private:

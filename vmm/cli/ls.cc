@@ -64,6 +64,12 @@ void print_ledger(const json::object& ledger) {
                   text(session, "pages"), text(session, "generation"), text(session, "proof"),
                   endpoint(session)});
   }
+  for (const json::value& value : ledger.at("domains").as_array()) {
+    const json::object& domain = value.as_object();
+    if (!domain.contains("uplink")) continue;
+    sessions.add({"(uplink)", text(domain, "name") + '/' + text(domain, "uplink"),
+                  text(domain, "uplink_state"), "-", "-", "-", "-"});
+  }
   for (const json::value& value : ledger.at("leaving").as_array()) {
     const json::object& session = value.as_object();
     sessions.add({"(of an ended life)", "-", text(session, "state"), text(session, "pages"),

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <map>
 #include <string_view>
+#include <utility>
 
 namespace cede::cli {
 namespace {
@@ -56,25 +57,32 @@ std::string scaled(double value, std::string_view unit) {
   return fmt::format("{:.{}f}{}", value, decimals, unit);
 }
 
-const json::object* find_device(const json::object& stats, const json::object& like) {
-  for (const json::value& value : stats.at("devices").as_array()) {
-    const json::object& device = value.as_object();
-    if (device.at("client") == like.at("client") && device.at("device") == like.at("device") &&
-        device.at("life") == like.at("life")) {
-      return &device;
-    }
+bool same(const json::object& a, const json::object& b) {
+  const auto agree = [&](const char* key) {
+    const json::value* const x = a.if_contains(key);
+    const json::value* const y = b.if_contains(key);
+    return x == nullptr || y == nullptr ? x == y : *x == *y;
+  };
+  return agree("client") && agree("device") && agree("driver") && agree("uplink") && agree("life");
+}
+
+// The row of a list that is about the same, in the same life of its driver.
+const json::object* find_row(const json::object& stats, const char* list,
+                             const json::object& like) {
+  const json::value* const rows = stats.if_contains(list);
+  if (rows == nullptr) return nullptr;
+  for (const json::value& row : rows->as_array()) {
+    if (same(row.as_object(), like)) return &row.as_object();
   }
   return nullptr;
 }
 
-// One device at two moments.
+// One row at two moments, of which the first may be missing.
 class Change {
  public:
-  Change(const json::object& before, const json::object& device, double seconds)
+  Change(const json::object* earlier, const json::object& device, double seconds)
       : device_(device), now_(device.at("stats").as_object()), seconds_(seconds) {
-    if (const json::object* earlier = find_device(before, device)) {
-      old_ = &earlier->at("stats").as_object();
-    }
+    if (earlier != nullptr) old_ = &earlier->at("stats").as_object();
   }
 
   [[nodiscard]] bool is_port() const { return device_.contains("mac"); }
@@ -98,9 +106,14 @@ class Change {
             .errors = number(now_, "errors")};
   }
 
-  [[nodiscard]] PortRates port() const {
-    PortRates rates{.session = session(),
-                    .port = text(device_, "driver") + '/' + text(device_, "mac"),
+  [[nodiscard]] PortRates port() const { return traffic(session(), "mac"); }
+  [[nodiscard]] UplinkRates uplink() const { return traffic({}, "uplink"); }
+
+ private:
+  // `key` names the port on its driver.
+  [[nodiscard]] PortRates traffic(std::string session, const char* key) const {
+    PortRates rates{.session = std::move(session),
+                    .port = text(device_, "driver") + '/' + text(device_, key),
                     .state = text(device_, "state"),
                     .pages = number(device_, "pages"),
                     .sent_frames_per_second = per_second("sent_frames"),
@@ -115,7 +128,6 @@ class Change {
     return rates;
   }
 
- private:
   [[nodiscard]] std::string session() const {
     return text(device_, "client") + '/' + text(device_, "device");
   }
@@ -135,11 +147,19 @@ class Change {
 Rates rates_between(const json::object& before, const json::object& after, double seconds) {
   Rates rates;
   for (const json::value& value : after.at("devices").as_array()) {
-    const Change change(before, value.as_object(), seconds);
+    const json::object& device = value.as_object();
+    const Change change(find_row(before, "devices", device), device, seconds);
     if (change.is_port()) {
       rates.ports.push_back(change.port());
     } else {
       rates.volumes.push_back(change.volume());
+    }
+  }
+  if (const json::value* uplinks = after.if_contains("uplinks")) {
+    for (const json::value& value : uplinks->as_array()) {
+      const json::object& uplink = value.as_object();
+      const Change change(find_row(before, "uplinks", uplink), uplink, seconds);
+      rates.uplinks.push_back(change.uplink());
     }
   }
   return rates;

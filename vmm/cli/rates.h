@@ -38,9 +38,13 @@ struct PortRates {
   std::map<std::string, std::uint64_t> drops;
 };
 
+// `session` is empty, and "sent" is what came in by it.
+using UplinkRates = PortRates;
+
 struct Rates {
   std::vector<DeviceRates> volumes;
   std::vector<PortRates> ports;
+  std::vector<UplinkRates> uplinks;
 };
 
 // `before` and `after` are the supervisor's answers to "stats", `seconds` apart. A driver that was

@@ -46,17 +46,18 @@ std::string drops_text(const std::map<std::string, std::uint64_t>& drops) {
   return text.empty() ? "-" : text;
 }
 
-void print_ports(const std::vector<PortRates>& ports, const std::string& per) {
-  if (ports.empty()) return;
+void print_ports(const Rates& rates, const std::string& per) {
+  if (rates.ports.empty() && rates.uplinks.empty()) return;
   Table table({"SESSION", "PORT", "STATE", ">PAGES", ">SENT" + per, ">RECEIVED" + per,
                ">SENT MB" + per, ">RECEIVED MB" + per, "DROPPED"});
-  for (const PortRates& port : ports) {
-    table.add({port.session, port.port, port.state, std::to_string(port.pages),
-               short_count(port.sent_frames_per_second),
+  const auto add = [&](const PortRates& port, const std::string& who, const std::string& pages) {
+    table.add({who, port.port, port.state, pages, short_count(port.sent_frames_per_second),
                short_count(port.received_frames_per_second),
                short_count(port.sent_bytes_per_second / kMega),
                short_count(port.received_bytes_per_second / kMega), drops_text(port.drops)});
-  }
+  };
+  for (const PortRates& port : rates.ports) add(port, port.session, std::to_string(port.pages));
+  for (const UplinkRates& uplink : rates.uplinks) add(uplink, "(uplink)", "-");
   fmt::print("{}", table.text());
 }
 
@@ -64,7 +65,16 @@ void print_tables(const std::string& name, const Rates& rates, bool total) {
   const std::string per = total ? "" : "/s";
   fmt::print("{}\n", name);
   print_volumes(rates.volumes, per);
-  print_ports(rates.ports, per);
+  print_ports(rates, per);
+}
+
+json::object traffic_json(const PortRates& rates) {
+  return {{"state", rates.state},
+          {"sent_frames_per_second", rates.sent_frames_per_second},
+          {"sent_bytes_per_second", rates.sent_bytes_per_second},
+          {"received_frames_per_second", rates.received_frames_per_second},
+          {"received_bytes_per_second", rates.received_bytes_per_second},
+          {"drops", json::value_from(rates.drops)}};
 }
 
 void print_json(const std::string& name, const Rates& rates) {
@@ -84,19 +94,22 @@ void print_json(const std::string& name, const Rates& rates) {
   }
   json::array ports;
   for (const PortRates& port : rates.ports) {
-    ports.push_back(json::object{{"session", port.session},
-                                 {"port", port.port},
-                                 {"state", port.state},
-                                 {"pages", port.pages},
-                                 {"sent_frames_per_second", port.sent_frames_per_second},
-                                 {"sent_bytes_per_second", port.sent_bytes_per_second},
-                                 {"received_frames_per_second", port.received_frames_per_second},
-                                 {"received_bytes_per_second", port.received_bytes_per_second},
-                                 {"drops", json::value_from(port.drops)}});
+    json::object view = traffic_json(port);
+    view["session"] = port.session;
+    view["port"] = port.port;
+    view["pages"] = port.pages;
+    ports.push_back(std::move(view));
   }
-  fmt::print("{}\n",
-             json::serialize(json::object{
-                 {"name", name}, {"sessions", std::move(sessions)}, {"ports", std::move(ports)}}));
+  json::array uplinks;
+  for (const UplinkRates& uplink : rates.uplinks) {
+    json::object view = traffic_json(uplink);
+    view["uplink"] = uplink.port;
+    uplinks.push_back(std::move(view));
+  }
+  fmt::print("{}\n", json::serialize(json::object{{"name", name},
+                                                  {"sessions", std::move(sessions)},
+                                                  {"ports", std::move(ports)},
+                                                  {"uplinks", std::move(uplinks)}}));
 }
 
 struct Options {
@@ -148,7 +161,7 @@ int run(const Options& options) {
 void add_top(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      app.add_subcommand("top", "Show operations, throughput and latency of each session, live");
+      app.add_subcommand("top", "Show what moves in each session, and what is dropped, live");
   command->add_option("NAME", options->name, "The system; may be left out while one runs");
   command->add_flag("--once", options->once, "One table over one interval, then end");
   command->add_flag("--total", options->total,
@@ -159,8 +172,9 @@ void add_top(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->footer(
       "P50 and P99 are latencies in the driver, from taking a request to answering it, exact to a\n"
-      "fifth. Of a port, SENT is what came from its client, and DROPPED counts frames by reason\n"
-      "since the driver was started. All figures are the driver's own word. Ctrl-C ends it.\n"
+      "fifth. Of a port, SENT is what came from its client, of an uplink what came in by it, and\n"
+      "DROPPED counts frames by reason since the driver was started. All figures are the driver's "
+      "own word. Ctrl-C ends it.\n"
       "Examples:\n"
       "  cede top\n"
       "  cede top demo --once --json");

@@ -164,6 +164,7 @@ std::vector<std::string> nic_arguments(const VhostUserNic& nic, const std::strin
   } else if (legacy_interrupts) {
     device += ",vectors=0";
   }
+  if (nic.mtu != kUsualMtu) device += fmt::format(",host_mtu={}", nic.mtu);
   if (!nic.features.empty()) device += "," + nic.features;
   return {"-chardev", fmt::format("socket,id={},path={},reconnect=1", id, escaped(nic.socket)),
           "-netdev",  netdev,

@@ -25,11 +25,14 @@ struct VhostUserDisk {
   unsigned queues = 1;  // 1 to 1024
 };
 
+inline constexpr std::uint64_t kUsualMtu = 1500;  // of an interface that is told nothing
+
 struct VhostUserNic {
-  std::string socket;         // path; a backend must listen on it before the guest starts
-  std::string mac;            // "52:54:00:12:34:56"
-  unsigned queues = 1;        // pairs, 1 to 1024
-  std::string features = {};  // for virtio-net-pci, such as "guest_tso4=off,csum=off"
+  std::string socket;             // path; a backend must listen on it before the guest starts
+  std::string mac;                // "52:54:00:12:34:56"
+  unsigned queues = 1;            // pairs, 1 to 1024
+  std::string features = {};      // for virtio-net-pci, such as "guest_tso4=off,csum=off"
+  std::uint64_t mtu = kUsualMtu;  // what the guest's interface begins with
 };
 
 struct GuestOptions {

@@ -239,10 +239,14 @@ class Checker {
     std::map<std::string, std::size_t> devices;
     for (const Client& client : system.clients) {
       for (const Device& device : client.devices) {
-        if (++devices[*device.driver] != kMaxDevices + 1) continue;
+        const Driver* driver = system.driver(*device.driver);
+        const bool is_switch = driver != nullptr && driver->is_net();
+        const std::size_t most = is_switch ? kMaxPorts : kMaxDevices;
+        if (++devices[*device.driver] != most + 1) continue;
         add(device.driver.at,
-            fmt::format("driver '{}' has more than {} devices", *device.driver, kMaxDevices),
-            "move devices to another driver");
+            fmt::format("driver '{}' has more than {} {}", *device.driver, most,
+                        is_switch ? "ports" : "devices"),
+            "move some to another driver");
       }
     }
   }

@@ -27,6 +27,20 @@ std::string why(const std::system_error& error) {
              : std::string(error.what()) + "; see: ip link";
 }
 
+bool is_lost(const OpenInterface& interface) noexcept {
+  if (!interface.tap) return packet_socket_is_lost(interface.fds.front().get());
+  return std::any_of(interface.fds.begin(), interface.fds.end(),
+                     [](const Fd& queue) { return tap_is_lost(queue.get()); });
+}
+
+void put_back(const OpenInterface& interface) {
+  if (interface.tap) {
+    in_namespace(interface.netns, [&] { restore_tap(interface.fds, *interface.tap); });
+  } else {
+    restore_packet_socket(interface.fds.front().get(), interface.name);
+  }
+}
+
 class Opener {
  public:
   Opener(const System& system, Problems& problems, bool make, milliseconds patience)
@@ -39,11 +53,11 @@ class Opener {
     Interfaces interfaces;
     for (const Driver& driver : system_.drivers) interfaces.uplinks.push_back(uplink(driver));
     for (const Client& client : system_.clients) {
-      std::vector<TapQueues>& taps = interfaces.taps.emplace_back();
+      std::vector<OpenInterface>& taps = interfaces.taps.emplace_back();
       for (const Device& device : client.devices) {
         const auto driver =
             static_cast<std::size_t>(system_.driver(*device.driver) - system_.drivers.data());
-        taps.push_back(device.has_socket() ? TapQueues()
+        taps.push_back(device.has_socket() ? OpenInterface()
                                            : client_tap(device, interfaces.uplinks[driver].mtu));
       }
     }
@@ -60,16 +74,15 @@ class Opener {
     uplink.mtu = *driver.mtu == 0 ? kDefaultMtu : *driver.mtu;
     if (!driver.uplink.tap->empty()) {
       // An address that stays: the clients remember it when the TAP has to be made anew.
-      uplink.tap = {.name = *driver.uplink.tap,
-                    .queues = 1,
-                    .mtu = uplink.mtu,
-                    .mac = derived_mac(fmt::format("{}/{}", *system_.name, *driver.name)),
-                    .address = *driver.uplink.address};
-      auto queues = tap({}, driver.uplink.tap, uplink.tap);
-      if (!queues.empty()) uplink.fd = std::move(queues.front());
+      uplink.interface = tap({}, driver.uplink.tap,
+                             {.name = *driver.uplink.tap,
+                              .queues = 1,
+                              .mtu = uplink.mtu,
+                              .mac = derived_mac(fmt::format("{}/{}", *system_.name, *driver.name)),
+                              .address = *driver.uplink.address});
     } else if (!driver.uplink.interface->empty()) {
       uplink.mtu = fitting_mtu(driver);
-      if (make_ && uplink.mtu != 0) uplink.fd = packet_socket(driver.uplink.interface);
+      if (make_ && uplink.mtu != 0) uplink.interface = packet_socket(driver.uplink.interface);
     }
     return uplink;
   }
@@ -97,16 +110,18 @@ class Opener {
     return *driver.mtu;
   }
 
-  Fd packet_socket(const Field<std::string>& interface) {
+  OpenInterface packet_socket(const Field<std::string>& name) {
+    OpenInterface interface;
+    interface.name = *name;
     try {
-      return open_packet_socket(*interface);
+      interface.fds.push_back(open_packet_socket(*name));
     } catch (const std::system_error& error) {
-      add(interface.at, fmt::format("cannot use the uplink '{}'", *interface), why(error));
-      return {};
+      add(name.at, fmt::format("cannot use the uplink '{}'", *name), why(error));
     }
+    return interface;
   }
 
-  TapQueues client_tap(const Device& device, std::uint64_t mtu) {
+  OpenInterface client_tap(const Device& device, std::uint64_t mtu) {
     const Port& port = *device.port;
     if (!port.netns->empty() && !is_network_namespace(*port.netns)) {
       add(port.netns.at, fmt::format("there is no network namespace '{}'", port.netns->string()),
@@ -122,12 +137,15 @@ class Opener {
                 .address = *port.address});
   }
 
-  TapQueues tap(const std::filesystem::path& netns, const Field<std::string>& name,
-                const TapOptions& options) {
-    TapQueues queues;
+  OpenInterface tap(const std::filesystem::path& netns, const Field<std::string>& name,
+                    const TapOptions& options) {
+    OpenInterface interface;
+    interface.name = *name;
+    interface.tap = options;
     try {
       if (make_) {
-        in_namespace(netns, [&] { queues = open_tap_patiently(options); });
+        if (!netns.empty()) interface.netns = open_namespace(netns);
+        in_namespace(interface.netns, [&] { interface.fds = open_tap_patiently(options); });
       } else if (netns.empty() || ::geteuid() == 0) {
         in_namespace(netns, [&] {
           if (!interface_index(*name)) return;
@@ -142,10 +160,10 @@ class Opener {
         add(name.at, fmt::format("cannot make the TAP '{}'", *name), why(error));
       }
     }
-    return queues;
+    return interface;
   }
 
-  [[nodiscard]] TapQueues open_tap_patiently(const TapOptions& options) const {
+  [[nodiscard]] std::vector<Fd> open_tap_patiently(const TapOptions& options) const {
     while (true) {
       try {
         return open_tap(options);
@@ -175,15 +193,19 @@ void check_interfaces(const System& system, Problems& problems) {
   (void)Opener(system, problems, false, {}).run();
 }
 
-bool restore_uplink(const UplinkInterface& uplink) {
-  if (!uplink.fd || uplink.tap.name.empty() || !tap_is_lost(uplink.fd.get())) return false;
+void restore(OpenInterface& interface, std::string_view what) {
+  if (!interface || !(interface.lost || is_lost(interface))) return;
+  std::string obstacle;
   try {
-    restore_tap(uplink.fd.get(), uplink.tap);
-    return true;
+    put_back(interface);
   } catch (const std::system_error& error) {
-    spdlog::error("the uplink '{}' is gone: {}", uplink.tap.name, error.what());
-    return false;
+    obstacle = error.what();
   }
+  if (!interface.lost) {
+    spdlog::warn("{} is gone{}", what, obstacle.empty() ? "" : ", and stays away: " + obstacle);
+  }
+  interface.lost = !obstacle.empty();
+  if (!interface.lost) spdlog::info("{} is there again", what);
 }
 
 }  // namespace cede::supervisor

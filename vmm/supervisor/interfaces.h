@@ -5,6 +5,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocols/posix/fd.h"
@@ -13,18 +16,27 @@
 
 namespace cede::supervisor {
 
-// Of one driver.
-struct UplinkInterface {
-  Fd fd;                  // empty: the driver has no uplink, or is no switch
-  std::uint64_t mtu = 0;  // the switch's, by the description or by the interface
-  TapOptions tap;         // what was made, if it is a TAP; else without a name
+// One interface, by the open files that a domain is handed. The supervisor keeps them: when the
+// interface goes away, it puts another one behind them, which the domain has no privilege for.
+struct OpenInterface {
+  std::vector<Fd> fds;  // a TAP's queues, or one packet socket; none: there is no interface
+  std::string name;
+  std::optional<TapOptions> tap;  // as it was made; nothing: a packet socket on what was there
+  Fd netns;                       // empty: the supervisor's own
+  bool lost = false;              // when last looked at
+
+  [[nodiscard]] explicit operator bool() const noexcept { return !fds.empty(); }
 };
 
-using TapQueues = std::vector<Fd>;  // none: the device is no TAP
+// Of one driver.
+struct UplinkInterface {
+  OpenInterface interface;  // none: the driver has no uplink, or is no switch
+  std::uint64_t mtu = 0;    // the switch's, by the description or by the interface
+};
 
 struct Interfaces {
-  std::vector<UplinkInterface> uplinks;      // in the order of the drivers
-  std::vector<std::vector<TapQueues>> taps;  // of each client, its devices in their order
+  std::vector<UplinkInterface> uplinks;          // in the order of the drivers
+  std::vector<std::vector<OpenInterface>> taps;  // of each client, its devices in their order
 };
 
 // Makes the TAPs and opens the uplinks. A TAP ends with its last descriptor, and those of a
@@ -36,8 +48,8 @@ struct Interfaces {
 // Finds the same problems as far as one can by looking, and makes nothing.
 void check_interfaces(const System& system, Problems& problems);
 
-// Makes a TAP that somebody has deleted anew, behind the descriptor that the switch has. True: it
-// did, and the switch has to be started again to use it.
-[[nodiscard]] bool restore_uplink(const UplinkInterface& uplink);
+// Looks whether the interface is gone. If so, makes a TAP anew, or takes the interface that has the
+// name now. `what` is its name in a line of the log for its loss, and one for its return.
+void restore(OpenInterface& interface, std::string_view what);
 
 }  // namespace cede::supervisor

@@ -24,6 +24,15 @@ std::string qemu_escaped(const std::string& value) {
   return escaped;
 }
 
+qemu::VhostUserNic nic_of(const Device& device, const std::filesystem::path& client_directory,
+                          const Mtus& mtus) {
+  const auto mtu = mtus.find(*device.driver);
+  return {.socket = socket_path(device, client_directory),
+          .mac = format_mac(*device.port->mac),
+          .queues = static_cast<unsigned>(*device.queues),
+          .mtu = mtu == mtus.end() ? kDefaultMtu : mtu->second};
+}
+
 }  // namespace
 
 std::vector<Attachment> plan_attachments(const System& system) {
@@ -115,7 +124,8 @@ std::uint64_t locked_bytes(const System& system, std::size_t driver) {
 }
 
 std::vector<std::string> vm_arguments(const Client& client, const Vm& vm, const VmPaths& paths,
-                                      const std::filesystem::path& client_directory) {
+                                      const std::filesystem::path& client_directory,
+                                      const Mtus& mtus) {
   qemu::GuestOptions options;
   options.name = *client.name;
   options.kernel = paths.kernel;
@@ -130,8 +140,7 @@ std::vector<std::string> vm_arguments(const Client& client, const Vm& vm, const 
     if (!device.port) {
       options.disks.push_back({.socket = socket, .queues = queues});
     } else if (device.has_socket()) {
-      options.nics.push_back(
-          {.socket = socket, .mac = format_mac(*device.port->mac), .queues = queues});
+      options.nics.push_back(nic_of(device, client_directory, mtus));
     }
   }
   return qemu::qemu_arguments(options);
@@ -139,17 +148,15 @@ std::vector<std::string> vm_arguments(const Client& client, const Vm& vm, const 
 
 std::vector<std::string> attach_arguments(const Client& client,
                                           const std::filesystem::path& client_directory,
-                                          bool legacy_interrupts) {
+                                          const Mtus& mtus, bool legacy_interrupts) {
   std::vector<std::string> arguments{"-object",  "memory-backend-memfd,id=mem,size=1G,share=on",
                                      "-machine", "memory-backend=mem",
                                      "-m",       "1G"};
   for (const Device& device : client.devices) {
     if (!device.has_socket()) continue;
     if (device.port) {
-      const auto nic = qemu::nic_arguments({.socket = socket_path(device, client_directory),
-                                            .mac = format_mac(*device.port->mac),
-                                            .queues = static_cast<unsigned>(*device.queues)},
-                                           *device.name, legacy_interrupts);
+      const auto nic = qemu::nic_arguments(nic_of(device, client_directory, mtus), *device.name,
+                                           legacy_interrupts);
       arguments.insert(arguments.end(), nic.begin(), nic.end());
       continue;
     }

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +47,9 @@ struct Attachment {
 // together, and its own rings.
 [[nodiscard]] std::uint64_t locked_bytes(const System& system, std::size_t driver);
 
+// Of the switches, by their drivers' names.
+using Mtus = std::map<std::string, std::uint64_t, std::less<>>;
+
 // A stock QEMU that boots the client's devices; the paths are the caller's to choose.
 struct VmPaths {
   std::filesystem::path kernel;
@@ -53,13 +58,15 @@ struct VmPaths {
 };
 [[nodiscard]] std::vector<std::string> vm_arguments(const Client& client, const Vm& vm,
                                                     const VmPaths& paths,
-                                                    const std::filesystem::path& client_directory);
+                                                    const std::filesystem::path& client_directory,
+                                                    const Mtus& mtus);
 
 // The arguments that attach a QEMU of the user's own to a client's devices: its memory has to be
 // shared, and each device is a chardev and a vhost-user-blk-pci or virtio-net-pci. For
 // `legacy_interrupts` see qemu::crashes_on_msix().
 [[nodiscard]] std::vector<std::string> attach_arguments(
-    const Client& client, const std::filesystem::path& client_directory, bool legacy_interrupts);
+    const Client& client, const std::filesystem::path& client_directory, const Mtus& mtus,
+    bool legacy_interrupts);
 
 // Arguments as one line for a shell.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& arguments);

@@ -16,7 +16,6 @@
 #include <system_error>
 #include <utility>
 
-#include "vmm/supervisor/network_interface.h"
 #include "vmm/supervisor/size.h"
 
 namespace cede::supervisor {
@@ -49,7 +48,7 @@ std::string what_it_serves(const DriverDomain& driver) {
   const Driver& spec = driver.spec;
   if (!spec.is_net()) return fmt::format("{} on {}", *spec.kind, spec.disk->string());
   return fmt::format("{}, MTU {}, {}", *spec.kind, driver.uplink.mtu,
-                     driver.uplink.fd ? "uplink " + *spec.uplink.name() : "no uplink");
+                     driver.uplink.interface ? "uplink " + *spec.uplink.name() : "no uplink");
 }
 
 Fd open_for_guest(const std::filesystem::path& path, const std::string& client) {
@@ -116,11 +115,7 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
     if (!device.socket->empty()) runtime.note(socket);
     links_.push_back({plan, *device.connect, {}, {}});
   }
-  if (std::any_of(drivers_.begin(), drivers_.end(),
-                  [](const auto& driver) { return !driver->spec.uplink.tap->empty(); })) {
-    link_watch_ = watch_links();
-    link_changes_ = loop.when_readable(link_watch_.get(), [this] { restore_uplinks(); });
-  }
+  watch_interfaces();
 }
 
 // --- Starting ---
@@ -258,7 +253,7 @@ void Machine::start_client(std::size_t index) {
   for (std::size_t i = 0; i < client.spec.devices.size(); ++i) {
     const Device& device = client.spec.devices[i];
     std::vector<int> taps;
-    for (const Fd& queue : client.taps[i]) taps.push_back(queue.get());
+    for (const Fd& queue : client.taps[i].fds) taps.push_back(queue.get());
     launch.arguments.insert(
         launch.arguments.end(),
         {"--device", device_argument(device, socket_path(device, client.directory), taps)});
@@ -291,7 +286,7 @@ void Machine::start_vm(ClientDomain& client) {
   Launch launch;
   launch.arguments = vm_arguments(client.spec, vm,
                                   {by_descriptor(kernel), by_descriptor(initrd), client.directory},
-                                  client.directory);
+                                  client.directory, mtus());
   launch.inherited = {kernel.get(), initrd.get()};
   launch.run_as = client.domain.uid();
   launch.file_bytes = *vm.memory;  // a memfd counts; and no log of the guest grows beyond it

@@ -43,7 +43,7 @@ struct DriverDomain {
 struct ClientDomain {
   const Client& spec;
   std::filesystem::path directory;  // of its sockets
-  std::vector<TapQueues> taps;      // of its devices
+  std::vector<OpenInterface> taps;  // of its devices
   Domain domain;
   RecentLines audit;  // JSON, from the frontend's attempts to take pages back
   std::unique_ptr<OutputPipe> audit_pipe;
@@ -93,6 +93,8 @@ class Machine {
   [[nodiscard]] const std::vector<std::unique_ptr<ClientDomain>>& clients() const noexcept {
     return clients_;
   }
+  // Of its switches.
+  [[nodiscard]] Mtus mtus() const;
   [[nodiscard]] const std::vector<Link>& links() const noexcept { return links_; }
   // The session on a link's current grant, of all sessions.
   [[nodiscard]] const LedgerRow* session_of(const Link& link,
@@ -111,7 +113,9 @@ class Machine {
   // Starts a domain's next life, if there is to be one.
   void revive(Domain& domain, const std::string& how, const EventLoop::Callback& again);
   void handle_events();
-  void restore_uplinks();
+  // Looks at the interfaces whenever one of a namespace that has some of ours changes.
+  void watch_interfaces();
+  void look_at_interfaces();
 
   void grant_due();
   // The client has to let go of a session in bounded time, or it is ended.
@@ -151,8 +155,9 @@ class Machine {
   std::vector<std::unique_ptr<ClientDomain>> clients_;
   std::vector<Link> links_;
   EventLoop::Registration grant_timer_;
-  Fd link_watch_;  // where a switch has a TAP for its uplink
-  EventLoop::Registration link_changes_;
+  std::vector<Fd> link_watches_;  // one for each namespace that has an interface of ours
+  std::vector<EventLoop::Registration> link_changes_;
+  EventLoop::Registration link_pause_;
 };
 
 }  // namespace cede::supervisor

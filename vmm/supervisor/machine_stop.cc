@@ -54,13 +54,16 @@ bool Machine::stop() {
 // TAPs go with their last descriptor, before anybody is told that the system is down. It is ours,
 // but for what the kernel still winds up of a switch's io_uring.
 void Machine::close_interfaces() {
-  link_changes_.reset();
-  for (const auto& driver : drivers_) driver->uplink.fd.reset();
+  link_pause_.reset();
+  link_changes_.clear();
+  link_watches_.clear();
+  for (const auto& driver : drivers_) driver->uplink.interface.fds.clear();
   for (const auto& client : clients_) client->taps.clear();
   loop_.poll_until(
       [this] {
         return std::none_of(drivers_.begin(), drivers_.end(), [](const auto& driver) {
-          return interface_index(driver->uplink.tap.name).has_value();
+          const auto& tap = driver->uplink.interface.tap;
+          return tap && interface_index(tap->name).has_value();
         });
       },
       kInterfaceLimit);

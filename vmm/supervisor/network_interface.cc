@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -21,10 +22,14 @@
 #include <system_error>
 #include <thread>
 
+#include "protocols/virtio_net.h"
+
 namespace cede::supervisor {
 namespace {
 
-constexpr int kReceiveBuffer = 4 << 20;
+constexpr int kSocketBuffer = 4 << 20;  // each way; the kernel's 208 KiB hold three long segments
+// Messages about links that are thrown away at once; there may be somebody who makes them for ever.
+constexpr int kMostChanges = 1024;
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -88,8 +93,13 @@ void attach_queue(int fd, const std::string& name, int flags) {
   check(::ioctl(fd, TUNSETIFF, &tap), "cannot make a TAP");
   int header = sizeof(net::Header);
   check(::ioctl(fd, TUNSETVNETHDRSZ, &header), "cannot set the header's size");
+  int little_endian = 1;
+  check(::ioctl(fd, TUNSETVNETLE, &little_endian), "cannot set the header's byte order");
   constexpr unsigned long kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-  check(::ioctl(fd, TUNSETOFFLOAD, kOffloads), "cannot set the offloads");
+  // Linux 6.2 and later leave UDP's segments undone, too.
+  if (::ioctl(fd, TUNSETOFFLOAD, kOffloads | TUN_F_USO4 | TUN_F_USO6) != 0) {
+    check(::ioctl(fd, TUNSETOFFLOAD, kOffloads), "cannot set the offloads");
+  }
 }
 
 void bind_packet_socket(int fd, const std::string& interface) {
@@ -117,17 +127,25 @@ bool is_network_namespace(const std::filesystem::path& path) noexcept {
   return fd && ::ioctl(fd.get(), NS_GET_NSTYPE) == CLONE_NEWNET;
 }
 
+Fd open_namespace(const std::filesystem::path& netns) {
+  Fd fd(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) fail("cannot open the network namespace");
+  return fd;
+}
+
 void in_namespace(const std::filesystem::path& netns, const std::function<void()>& work) {
-  if (netns.empty()) {
+  in_namespace(netns.empty() ? Fd() : open_namespace(netns), work);
+}
+
+void in_namespace(const Fd& netns, const std::function<void()>& work) {
+  if (!netns) {
     work();
     return;
   }
-  const Fd target(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!target) fail("cannot open the network namespace");
   std::exception_ptr failure;
   std::thread([&] {
     try {
-      check(::setns(target.get(), CLONE_NEWNET), "cannot enter the network namespace");
+      check(::setns(netns.get(), CLONE_NEWNET), "cannot enter the network namespace");
       work();
     } catch (...) {
       failure = std::current_exception();
@@ -166,8 +184,16 @@ bool tap_is_lost(int fd) noexcept {
   return ::ioctl(fd, TUNGETIFF, &answer) != 0;
 }
 
-void restore_tap(int fd, const TapOptions& options) {
-  attach_queue(fd, options.name, IFF_TUN_EXCL);
+void restore_tap(std::span<const Fd> queues, const TapOptions& options) {
+  const auto is_lost = [](const Fd& queue) { return tap_is_lost(queue.get()); };
+  const int several = queues.size() > 1 ? IFF_MULTI_QUEUE : 0;
+  // An attempt that failed halfway has left some attached.
+  bool first = std::all_of(queues.begin(), queues.end(), is_lost);
+  for (const Fd& queue : queues) {
+    if (!is_lost(queue)) continue;
+    attach_queue(queue.get(), options.name, several | (first ? IFF_TUN_EXCL : 0));
+    first = false;
+  }
   bring_up(options);
 }
 
@@ -181,9 +207,22 @@ Fd open_packet_socket(const std::string& interface) {
   };
   set(SOL_PACKET, PACKET_VNET_HDR, kOn, "cannot use virtio headers");
   set(SOL_PACKET, PACKET_IGNORE_OUTGOING, kOn, "cannot leave out what the host sends");
-  set(SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer, "cannot enlarge the receive buffer");
+  set(SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer, "cannot enlarge the receive buffer");
+  set(SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer, "cannot enlarge the send buffer");
   bind_packet_socket(fd.get(), interface);
   return fd;
+}
+
+bool packet_socket_is_lost(int fd) noexcept {
+  sockaddr_ll address{};
+  socklen_t length = sizeof address;
+  // The kernel's mark for an interface that has gone is -1.
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+         address.sll_ifindex <= 0;
+}
+
+void restore_packet_socket(int fd, const std::string& interface) {
+  bind_packet_socket(fd, interface);
 }
 
 Fd watch_links() {
@@ -200,7 +239,8 @@ Fd watch_links() {
 void drain_link_changes(int fd) noexcept {
   // An overrun says that there was more, which is all that we ask.
   std::array<char, 4096> ignored;
-  while (::recv(fd, ignored.data(), ignored.size(), MSG_TRUNC) > 0 || errno == ENOBUFS) {
+  for (int i = 0; i < kMostChanges; ++i) {
+    if (::recv(fd, ignored.data(), ignored.size(), MSG_TRUNC) <= 0 && errno != ENOBUFS) return;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace cede::supervisor {
 // Does `work` in the network namespace of that path, in a thread of its own that ends with it; in
 // ours if the path is empty. What `work` throws comes out here.
 void in_namespace(const std::filesystem::path& netns, const std::function<void()>& work);
+// The same, by a descriptor: a path may name another namespace tomorrow. Empty: ours.
+void in_namespace(const Fd& netns, const std::function<void()>& work);
+[[nodiscard]] Fd open_namespace(const std::filesystem::path& netns);
 
 // Of an interface in this namespace; nothing where there is none.
 [[nodiscard]] std::optional<std::uint32_t> interface_index(const std::string& name) noexcept;
@@ -36,14 +40,19 @@ struct TapOptions {
 // net::Header, with checksums and segments left to us (IFF_VNET_HDR, all Offload bits), without
 // blocking, and is gone when the last descriptor of it is closed. EBUSY: there is one of that name.
 [[nodiscard]] std::vector<Fd> open_tap(const TapOptions& options);
-// The interface was removed, and its descriptor lives.
+// The interface was removed, and this descriptor of a queue lives.
 [[nodiscard]] bool tap_is_lost(int fd) noexcept;
-// Makes the interface of a lost TAP of one queue anew, behind the descriptor that it had.
-void restore_tap(int fd, const TapOptions& options);
+// Makes the interface of a lost TAP anew, behind the descriptors that it had: whoever has them open
+// as well goes on with them. To be called in the namespace of the TAP. EBUSY: as for open_tap().
+void restore_tap(std::span<const Fd> queues, const TapOptions& options);
 
 // A socket for all frames that come in by an interface of this namespace (AF_PACKET), behind a
 // virtio_net_hdr of 10 bytes, without blocking. ENODEV: there is no such interface.
 [[nodiscard]] Fd open_packet_socket(const std::string& interface);
+// The interface was removed: the socket takes and gives nothing until it is restored.
+[[nodiscard]] bool packet_socket_is_lost(int fd) noexcept;
+// Binds it to the interface that has the name now. ENODEV: there is none.
+void restore_packet_socket(int fd, const std::string& interface);
 
 // Readable when some interface of this namespace has changed; drain_link_changes() makes it quiet.
 [[nodiscard]] Fd watch_links();

@@ -54,7 +54,10 @@ class PortChecker {
           fmt::format("'{}' has the MAC address {} already", owner->second, format_mac(*port.mac)),
           "choose another, or leave 'mac' out");
     }
-    if (*port.ipv4) {
+    if (*port.ipv4 == Ipv4{}) {
+      add(port.ipv4.at, "0.0.0.0 is no address of one device",
+          "write the client's, or leave 'ipv4' out");
+    } else if (*port.ipv4) {
       const std::string ipv4 = format_ipv4(**port.ipv4);
       const auto [holder, is_first] = addresses_.try_emplace({*device.driver, ipv4}, label);
       if (!is_first) {

@@ -44,6 +44,7 @@ DeviceCounters StatsMemory::read(std::size_t device) const noexcept {
       .sent_bytes = value(stats.net.sent_bytes),
       .received_frames = value(stats.net.received_frames),
       .received_bytes = value(stats.net.received_bytes),
+      .up = value(stats.net.up) != 0,
   };
   for (std::size_t i = 0; i < kLatencyBuckets; ++i)
     counters.latency[i] = value(stats.block.latency[i]);

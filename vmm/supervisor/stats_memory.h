@@ -26,6 +26,7 @@ struct DeviceCounters {
   std::uint64_t sent_frames = 0, sent_bytes = 0;
   std::uint64_t received_frames = 0, received_bytes = 0;
   std::array<std::uint64_t, kDropReasons> drops{};
+  bool up = false;  // an uplink's, which is row kUplinkRow
 };
 
 class StatsMemory {

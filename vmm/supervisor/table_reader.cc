@@ -111,6 +111,10 @@ Field<std::vector<std::uint64_t>> TableReader::numbers(std::string_view key, Ran
             fmt::format("write integers between brackets, such as {} = [10, 20]", key));
     return field;
   }
+  if (array->empty()) {
+    problem(field.at, fmt::format("'{}' is an empty list", key),
+            fmt::format("write what it is to hold, or leave '{}' out", key));
+  }
   for (const toml::node& element : *array) {
     const auto* value = element.as_integer();
     if (value != nullptr && value->get() >= 0 &&

@@ -34,7 +34,7 @@ class TableReader {
   Field<std::string> name(std::string_view key);
   Field<std::uint64_t> size(std::string_view key, const char* fallback = nullptr);
   Field<std::uint64_t> number(std::string_view key, std::uint64_t fallback, Range range);
-  // A list of integers, empty by default.
+  // A list of one integer or more, empty by default.
   Field<std::vector<std::uint64_t>> numbers(std::string_view key, Range range);
   Field<bool> flag(std::string_view key, bool fallback);
   // Relative paths start at `base`; an empty value stays empty.

@@ -79,6 +79,14 @@ json::array audit_view(const RecentLines& audit) {
   return view;
 }
 
+DeviceCounters counters_of(const DriverDomain& driver, std::size_t row) {
+  return driver.stats ? driver.stats->read(row) : DeviceCounters{};
+}
+
+const char* uplink_state(const DriverDomain& driver, const DeviceCounters& counters) {
+  return driver.domain.running() && counters.up ? "up" : "down";
+}
+
 json::array domains_view(const Machine& machine, const Books& books) {
   json::array domains;
   json::object root{
@@ -96,7 +104,10 @@ json::array domains_view(const Machine& machine, const Books& books) {
       view["disk"] = driver->spec.disk->string();
     } else {
       view["mtu"] = driver->uplink.mtu;
-      if (driver->uplink.fd) view["uplink"] = *driver->spec.uplink.name();
+      if (driver->uplink.interface) {
+        view["uplink"] = driver->uplink.interface.name;
+        view["uplink_state"] = uplink_state(*driver, counters_of(*driver, kUplinkRow));
+      }
     }
     domains.push_back(std::move(view));
   }
@@ -174,18 +185,37 @@ constexpr std::array<std::string_view, kDropReasons> kDropNames{
     "malformed", "spoofed",  "guarded",   "vlan",     "limited",
     "storm",     "isolated", "no_buffer", "too_long", "link_down"};
 
-json::object port_stats(const DeviceCounters& counters) {
+json::object traffic(const DeviceCounters& counters) {
   json::object drops;
   for (std::size_t i = 0; i < kDropReasons; ++i) drops[kDropNames[i]] = counters.drops[i];
-  return {{"sessions", counters.sessions},
-          {"sent_frames", counters.sent_frames},
+  return {{"sent_frames", counters.sent_frames},
           {"sent_bytes", counters.sent_bytes},
           {"received_frames", counters.received_frames},
           {"received_bytes", counters.received_bytes},
-          {"drops", std::move(drops)},
-          {"rejected", counters.rejected},
-          {"doorbells", counters.doorbells},
-          {"wakeups", counters.wakeups}};
+          {"drops", std::move(drops)}};
+}
+
+json::object port_stats(const DeviceCounters& counters) {
+  json::object view = traffic(counters);
+  view["sessions"] = counters.sessions;
+  view["rejected"] = counters.rejected;
+  view["doorbells"] = counters.doorbells;
+  view["wakeups"] = counters.wakeups;
+  return view;
+}
+
+json::array uplinks_view(const Machine& machine) {
+  json::array uplinks;
+  for (const auto& driver : machine.drivers()) {
+    if (!driver->uplink.interface) continue;
+    const DeviceCounters counters = counters_of(*driver, kUplinkRow);
+    uplinks.push_back(json::object{{"driver", *driver->spec.name},
+                                   {"uplink", driver->uplink.interface.name},
+                                   {"state", uplink_state(*driver, counters)},
+                                   {"life", driver->domain.lives()},
+                                   {"stats", traffic(counters)}});
+  }
+  return uplinks;
 }
 
 json::object failure(std::string text) {
@@ -230,12 +260,14 @@ json::object stats_view(Machine& machine) {
     json::object view = link_view(machine, link, machine.session_of(link, *rows));
     const DriverDomain& driver = *machine.drivers()[link.plan.driver];
     view["life"] = driver.domain.lives();
-    const DeviceCounters counters =
-        driver.stats ? driver.stats->read(link.plan.number) : DeviceCounters{};
+    const DeviceCounters counters = counters_of(driver, link.plan.number);
     view["stats"] = driver.spec.is_net() ? port_stats(counters) : device_stats(counters);
     devices.push_back(std::move(view));
   }
-  return {{"ok", true}, {"name", *machine.system().name}, {"devices", std::move(devices)}};
+  return {{"ok", true},
+          {"name", *machine.system().name},
+          {"devices", std::move(devices)},
+          {"uplinks", uplinks_view(machine)}};
 }
 
 json::object qemu_view(const Machine& machine, std::string_view client) {
@@ -244,8 +276,8 @@ json::object qemu_view(const Machine& machine, std::string_view client) {
     json::array arguments;
     const bool legacy_interrupts =
         qemu::crashes_on_msix("qemu-system-x86_64", qemu::best_accelerator());
-    for (const std::string& argument :
-         attach_arguments(candidate->spec, candidate->directory, legacy_interrupts)) {
+    for (const std::string& argument : attach_arguments(candidate->spec, candidate->directory,
+                                                        machine.mtus(), legacy_interrupts)) {
       arguments.push_back(json::value(argument));
     }
     return {{"ok", true}, {"arguments", std::move(arguments)}};

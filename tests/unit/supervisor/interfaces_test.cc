@@ -5,9 +5,21 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <sstream>
 #include <string>
 
 #include "tests/unit/supervisor/support.h"
@@ -20,6 +32,26 @@ void sh(const std::string& command) {
   ASSERT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
 }
 
+// What is logged meanwhile, without times and levels.
+class Log {
+ public:
+  static std::string of(const std::function<void()>& work) {
+    std::ostringstream text;
+    auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(text);
+    const auto usual = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("log", sink));
+    spdlog::set_pattern("%v");
+    work();
+    spdlog::set_default_logger(usual);
+    return text.str();
+  }
+};
+
+void expect_back(OpenInterface& interface) {
+  EXPECT_EQ(Log::of([&] { restore(interface, "it"); }), "it is gone\nit is there again\n");
+  EXPECT_EQ(Log::of([&] { restore(interface, "it"); }), "");
+}
+
 class InterfacesTest : public testing::Test {
  protected:
   // Nothing of the host's is seen or touched, and all is gone with the process.
@@ -27,7 +59,25 @@ class InterfacesTest : public testing::Test {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "needs root";
     sh("ip link set lo up");
   }
-  void TearDown() override { (void)std::system("ip link delete up0 2>/dev/null"); }
+  // A second namespace, that of a process.
+  void SetUp() override {
+    holder_ = ::fork();
+    if (holder_ == 0) {
+      if (::unshare(CLONE_NEWNET) != 0) ::_exit(1);
+      while (true) ::pause();
+    }
+    elsewhere_ = fmt::format("/proc/{}/ns/net", holder_);
+    const auto ours = std::filesystem::read_symlink("/proc/self/ns/net");
+    while (std::filesystem::read_symlink(elsewhere_) == ours) ::usleep(1000);
+  }
+  void there(const std::string& command) const {
+    sh(fmt::format("nsenter --net={} sh -c \"{}\"", elsewhere_, command));
+  }
+  void TearDown() override {
+    ::kill(holder_, SIGKILL);
+    ::waitpid(holder_, nullptr, 0);
+    (void)std::system("ip link delete up0 2>/dev/null");
+  }
 
   // `driver` are lines for the switch, `device` for its one port.
   System describe(const std::string& driver, const std::string& device = "") {
@@ -50,6 +100,9 @@ class InterfacesTest : public testing::Test {
     EXPECT_EQ(lines(looking), lines(opening)) << "a look finds what opening finds";
     return lines(opening);
   }
+
+  pid_t holder_ = -1;
+  std::string elsewhere_;
 };
 
 TEST_F(InterfacesTest, AnUplinkTapIsMadeWithItsAddressAndGoesWithItsDescriptor) {
@@ -57,10 +110,10 @@ TEST_F(InterfacesTest, AnUplinkTapIsMadeWithItsAddressAndGoesWithItsDescriptor) 
       describe("uplink = { tap = \"up0\", address = \"10.1.2.3/20\" }\nmtu = 9000");
   Problems problems;
   {
-    const Interfaces interfaces = open_interfaces(system, problems);
+    Interfaces interfaces = open_interfaces(system, problems);
     EXPECT_EQ(lines(problems), "");
     EXPECT_EQ(interfaces.uplinks[0].mtu, 9000U);
-    EXPECT_TRUE(interfaces.uplinks[0].fd);
+    ASSERT_TRUE(interfaces.uplinks[0].interface);
     EXPECT_EQ(interface_mtu("up0"), 9000U);
     sh("ip addr show up0 | grep -q 'inet 10.1.2.3/20'");
     sh("ip link show up0 | grep -q '[<,]UP[,>]'");
@@ -68,10 +121,13 @@ TEST_F(InterfacesTest, AnUplinkTapIsMadeWithItsAddressAndGoesWithItsDescriptor) 
         problems_with(system),
         "f:6:18: there is an interface 'up0' already; choose another name, or: ip link delete "
         "up0\n");
-    EXPECT_FALSE(restore_uplink(interfaces.uplinks[0]));
+    const std::string before = Log::of([&] { restore(interfaces.uplinks[0].interface, "it"); });
+    EXPECT_EQ(before, "") << "it is there";
     sh("ip link delete up0");
-    EXPECT_TRUE(restore_uplink(interfaces.uplinks[0]));
+    expect_back(interfaces.uplinks[0].interface);
+    EXPECT_EQ(interface_mtu("up0"), 9000U);
     sh("ip addr show up0 | grep -q 'inet 10.1.2.3/20'");
+    sh("ip link show up0 | grep -q '[<,]UP[,>]'");
   }
   EXPECT_FALSE(interface_index("up0"));
 }
@@ -90,8 +146,8 @@ TEST_F(InterfacesTest, AClientsTapHasThePortsAddressAndTheSwitchsMtu) {
   Problems problems;
   const Interfaces interfaces = open_interfaces(system, problems);
   EXPECT_EQ(lines(problems), "");
-  EXPECT_FALSE(interfaces.uplinks[0].fd);
-  ASSERT_EQ(interfaces.taps[0][0].size(), 3U);
+  EXPECT_FALSE(interfaces.uplinks[0].interface);
+  ASSERT_EQ(interfaces.taps[0][0].fds.size(), 3U);
   EXPECT_EQ(interface_mtu("alice0"), 2000U);
   sh("ip link show alice0 | grep -q 52:54:00:00:00:01");
 }
@@ -99,7 +155,7 @@ TEST_F(InterfacesTest, AClientsTapHasThePortsAddressAndTheSwitchsMtu) {
 TEST_F(InterfacesTest, AVmsPortHasNoTap) {
   Problems problems;
   const Interfaces interfaces = open_interfaces(describe(""), problems);
-  EXPECT_TRUE(interfaces.taps[0][0].empty());
+  EXPECT_FALSE(interfaces.taps[0][0]);
   EXPECT_EQ(interfaces.uplinks[0].mtu, kDefaultMtu);
 }
 
@@ -110,7 +166,7 @@ TEST_F(InterfacesTest, AnInterfaceGivesItsMtu) {
       open_interfaces(describe("uplink = { interface = \"up0\" }"), problems);
   EXPECT_EQ(lines(problems), "");
   EXPECT_EQ(interfaces.uplinks[0].mtu, 1400U);
-  EXPECT_TRUE(interfaces.uplinks[0].fd);
+  EXPECT_TRUE(interfaces.uplinks[0].interface);
 }
 
 TEST_F(InterfacesTest, AnInterfaceThatIsNotThereIsAProblem) {
@@ -127,6 +183,67 @@ TEST_F(InterfacesTest, AMtuAboveOrBelowTheUplinksIsAProblem) {
             "f:7:7: the uplink 'up0' has a MTU of 1500: longer frames than these ports take would "
             "come in; write mtu = 1500, leave it out, or: ip link set up0 mtu 1280\n");
   EXPECT_EQ(problems_with(describe("uplink = { interface = \"up0\" }\nmtu = 1500")), "");
+}
+
+TEST_F(InterfacesTest, ALostTapIsMadeAnewWithAllItsQueuesInItsNamespace) {
+  const System system = describe(
+      "mtu = 2000",
+      fmt::format("tap = \"alice0\"\nqueues = 3\naddress = \"10.9.9.9/24\"\nnetns = \"{}\"",
+                  elsewhere_));
+  Problems problems;
+  Interfaces interfaces = open_interfaces(system, problems);
+  ASSERT_EQ(lines(problems), "");
+  OpenInterface& tap = interfaces.taps[0][0];
+  there("ip link delete alice0");
+  for (const Fd& queue : tap.fds) EXPECT_TRUE(tap_is_lost(queue.get()));
+  expect_back(tap);
+  for (const Fd& queue : tap.fds) {
+    ifreq request{};
+    ASSERT_EQ(::ioctl(queue.get(), TUNGETIFF, &request), 0);
+    EXPECT_STREQ(request.ifr_name, "alice0");
+    EXPECT_EQ(request.ifr_flags & (IFF_VNET_HDR | IFF_MULTI_QUEUE), IFF_VNET_HDR | IFF_MULTI_QUEUE);
+    int header = 0;
+    ASSERT_EQ(::ioctl(queue.get(), TUNGETVNETHDRSZ, &header), 0);
+    EXPECT_EQ(header, static_cast<int>(sizeof(net::Header)));
+  }
+  there("ip addr show alice0 | grep -q 'inet 10.9.9.9/24'");
+  there("ip link show alice0 | grep -q 52:54:00:00:00:01");
+  there("ip link show alice0 | grep -q 'mtu 2000'");
+  EXPECT_FALSE(interface_index("alice0"));
+}
+
+TEST_F(InterfacesTest, ANameThatSomebodyTookKeepsALostTapAway) {
+  const System system = describe("uplink = { tap = \"up0\" }");
+  Problems problems;
+  Interfaces interfaces = open_interfaces(system, problems);
+  OpenInterface& uplink = interfaces.uplinks[0].interface;
+  sh("ip link delete up0 && ip link add up0 type veth peer name up1");
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }),
+            "it is gone, and stays away: cannot make a TAP: Device or resource busy\n");
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }), "") << "said once";
+  sh("ip link delete up0");
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }), "it is there again\n");
+  EXPECT_TRUE(interface_index("up0"));
+}
+
+TEST_F(InterfacesTest, AnInterfaceThatWentAndCameIsBoundAgain) {
+  const auto plug = [] {
+    sh("ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up");
+  };
+  plug();
+  Problems problems;
+  Interfaces interfaces = open_interfaces(describe("uplink = { interface = \"up0\" }"), problems);
+  OpenInterface& uplink = interfaces.uplinks[0].interface;
+  ASSERT_TRUE(uplink);
+  EXPECT_FALSE(packet_socket_is_lost(uplink.fds[0].get()));
+  sh("ip link delete up0");
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }),
+            "it is gone, and stays away: no such interface: No such device\n");
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }), "") << "said once";
+  plug();
+  EXPECT_EQ(Log::of([&] { restore(uplink, "it"); }), "it is there again\n");
+  EXPECT_FALSE(packet_socket_is_lost(uplink.fds[0].get()));
+  sh("ip -d link show up0 | grep -q 'promiscuity 1'");
 }
 
 TEST_F(InterfacesTest, ANamespaceThatIsNotThereIsAProblem) {

@@ -159,16 +159,27 @@ TEST(LaunchPlan, ASwitchMayLockItsRegionsTwiceOver) {
 
 TEST(LaunchPlan, APortIsAttachedWithItsAddressAndATapIsNot) {
   const System system = network();
-  EXPECT_EQ(shell_line(attach_arguments(system.clients[0], "/run/alice", false)),
+  EXPECT_EQ(shell_line(attach_arguments(system.clients[0], "/run/alice", {}, false)),
             "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem "
             "-m 1G -chardev socket,id=eth0,path=/run/alice/eth0.sock,reconnect=1 "
             "-netdev vhost-user,id=eth0-net,chardev=eth0,queues=2 "
             "-device virtio-net-pci,netdev=eth0-net,mac=52:54:00:00:00:01,mq=on,vectors=6");
-  EXPECT_NE(shell_line(attach_arguments(system.clients[0], "/run/alice", true)).find("vectors=0"),
-            std::string::npos);
-  EXPECT_EQ(shell_line(attach_arguments(system.clients[1], "/run/bob", false)),
+  EXPECT_NE(
+      shell_line(attach_arguments(system.clients[0], "/run/alice", {}, true)).find("vectors=0"),
+      std::string::npos);
+  EXPECT_EQ(shell_line(attach_arguments(system.clients[1], "/run/bob", {}, false)),
             "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem "
             "-m 1G");
+}
+
+TEST(LaunchPlan, AGuestIsToldAMtuThatItWouldNotExpect) {
+  const System system = network();
+  const auto line = [&](std::uint64_t mtu) {
+    return shell_line(
+        attach_arguments(system.clients[0], "/run/alice", {{*system.drivers[0].name, mtu}}, false));
+  };
+  EXPECT_NE(line(9000).find("vectors=6,host_mtu=9000"), std::string::npos) << line(9000);
+  EXPECT_EQ(line(1500).find("host_mtu"), std::string::npos) << line(1500);
 }
 
 TEST(LaunchPlan, SocketsAreInTheClientsDirectoryUnlessNamed) {
@@ -188,7 +199,7 @@ TEST(LaunchPlan, ShellLinesSurviveTheShell) {
 
 TEST(LaunchPlan, AttachingSharesTheMemoryAndReconnects) {
   const System system = sample();
-  const std::string line = shell_line(attach_arguments(system.clients[1], "/run/bob", true));
+  const std::string line = shell_line(attach_arguments(system.clients[1], "/run/bob", {}, true));
   EXPECT_EQ(
       line,
       "-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem -m 1G "

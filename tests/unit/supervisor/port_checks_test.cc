@@ -60,8 +60,9 @@ void PrintTo(const Change& change, std::ostream* out) {
 
 std::string problems_with(const std::string& text) {
   Problems problems;
+  Problems warnings;
   const System system = parse_system(text, "/f", problems);
-  if (problems.empty()) check_system(system, problems);
+  if (problems.empty()) check_system(system, problems, warnings);
   return lines(problems);
 }
 
@@ -99,12 +100,16 @@ const Change kChanges[] = {
     {"NoAddress", "10.77.0.1/24", "10.77.0.1",
      "f:6:37: '10.77.0.1' is not an IPv4 address and a network's length; write address = "
      "\"10.77.0.1/24\" or the like\n"},
+    {"Ipv4OfNobody", "10.77.0.2", "0.0.0.0",
+     "f:23:10: 0.0.0.0 is no address of one device; write the client's, or leave 'ipv4' out\n"},
     {"VlanOutOfRange", "ipv4 =", "vlan = 4095\n  ipv4 =",
      "f:23:10: 'vlan' is out of range; use an integer from 1 to 4094\n"},
     {"TrunkOutOfRange", "ipv4 =", "trunk = [10, 0]\n  ipv4 =",
      "f:23:16: 'trunk' holds what is out of range; use integers from 1 to 4094\n"},
     {"TrunkOfNothing", "ipv4 =", "trunk = 10\n  ipv4 =",
      "f:23:11: 'trunk' is not a list; write integers between brackets, such as trunk = [10, 20]\n"},
+    {"EmptyTrunk", "ipv4 =", "trunk = []\n  ipv4 =",
+     "f:23:11: 'trunk' is an empty list; write what it is to hold, or leave 'trunk' out\n"},
     {"VlanAndTrunk", "ipv4 =", "vlan = 10\n  trunk = [20]\n  ipv4 =",
      "f:24:11: a port is of one VLAN or a trunk of several; remove 'vlan' or 'trunk'\n"},
     {"MtuOutOfRange", "mtu = 9000", "mtu = 67",
@@ -159,6 +164,20 @@ const Change kChanges[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, PortChecks, testing::ValuesIn(kChanges),
                          [](const auto& test) { return std::string(test.param.title); });
+
+TEST(Ports, ASwitchHas63OfThemAtMost) {
+  std::string text =
+      "name = \"demo\"\nbudget = \"640M\"\n[[driver]]\nname = \"sw0\"\nkind = \"net\"\n"
+      "[[client]]\nname = \"alice\"\naccount = \"640M\"\n";
+  for (int i = 0; i < 64; ++i) {
+    if (i == 63) {
+      EXPECT_EQ(problems_with(text), "");
+    }
+    text += "[[client.device]]\nname = \"eth" + std::to_string(i) + "\"\ndriver = \"sw0\"\n";
+  }
+  EXPECT_EQ(problems_with(text),
+            "f:200:10: driver 'sw0' has more than 63 ports; move some to another driver\n");
+}
 
 TEST(Ports, EveryKeyArrives) {
   Problems problems;

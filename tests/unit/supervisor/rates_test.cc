@@ -49,15 +49,14 @@ TEST(Rates, AreDifferencesOverTime) {
 }
 
 TEST(Rates, P99IsTheSlowestHundredth) {
-  const auto rates =
-      rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {{10, 98}, {500, 2}}), 1.0);
+  const auto rates = rates_between(stats(1, 0, 0, {}), stats(1, 100, 0, {{10, 98}, {500, 2}}), 1.0);
   EXPECT_EQ(rates.volumes[0].p50_ns, 10U);
   EXPECT_EQ(rates.volumes[0].p99_ns, 500U);
 }
 
 TEST(Rates, ANewLifeOfTheDriverCountsFromZero) {
-  const auto rates = rates_between(stats(1, 1'000'000, 0, {{10, 1'000'000}}),
-                                   stats(2, 50, 0, {{20, 50}}), 1.0);
+  const auto rates =
+      rates_between(stats(1, 1'000'000, 0, {{10, 1'000'000}}), stats(2, 50, 0, {{20, 50}}), 1.0);
   EXPECT_DOUBLE_EQ(rates.volumes[0].reads_per_second, 50);
   EXPECT_EQ(rates.volumes[0].p50_ns, 20U);
 }
@@ -66,9 +65,9 @@ TEST(Rates, CountersThatFallOrAreAbsurdStayFinite) {
   const auto fell = rates_between(stats(1, 500, 0, {{10, 9}}), stats(1, 3, 0, {}), 1.0);
   EXPECT_DOUBLE_EQ(fell.volumes[0].reads_per_second, 0);
   EXPECT_EQ(fell.volumes[0].p50_ns, 0U);
-  const auto absurd = rates_between(
-      stats(1, 0, 0, {}),
-      stats(1, UINT64_MAX, UINT64_MAX, {{10, UINT64_MAX}, {20, UINT64_MAX}}), 0.1);
+  const auto absurd =
+      rates_between(stats(1, 0, 0, {}),
+                    stats(1, UINT64_MAX, UINT64_MAX, {{10, UINT64_MAX}, {20, UINT64_MAX}}), 0.1);
   EXPECT_LE(short_count(absurd.volumes[0].reads_per_second).size(), 7U);
   EXPECT_EQ(absurd.volumes[0].p50_ns, 10U);
   EXPECT_EQ(absurd.volumes[0].p99_ns, 20U);
@@ -103,6 +102,28 @@ TEST(Rates, OfAPortAreFramesBytesAndDropsByReason) {
   EXPECT_DOUBLE_EQ(port.sent_bytes_per_second, 10'000);
   EXPECT_DOUBLE_EQ(port.received_frames_per_second, 0);
   EXPECT_EQ(port.drops, (std::map<std::string, std::uint64_t>{{"spoofed", 5}}));
+}
+
+TEST(Rates, OfAnUplinkAreThoseOfWhoeverIsOutside) {
+  const auto at = [](std::uint64_t frames, std::uint64_t life, const char* state) {
+    json::object all = port_stats(1, 0);
+    json::object row = all.at("devices").at(0).as_object();
+    for (const char* key : {"client", "device", "mac", "pages"}) row.erase(key);
+    row["uplink"] = "cede0";
+    row["state"] = state;
+    row["life"] = life;
+    row["stats"].as_object()["sent_frames"] = frames;
+    all["uplinks"] = json::array{std::move(row)};
+    return all;
+  };
+  const auto rates = rates_between(at(100, 1, "up"), at(300, 1, "down"), 2.0);
+  ASSERT_EQ(rates.uplinks.size(), 1U);
+  EXPECT_EQ(rates.uplinks[0].session, "");
+  EXPECT_EQ(rates.uplinks[0].port, "sw0/cede0");
+  EXPECT_EQ(rates.uplinks[0].state, "down");
+  EXPECT_DOUBLE_EQ(rates.uplinks[0].sent_frames_per_second, 100);
+  const auto next_life = rates_between(at(100, 1, "up"), at(30, 2, "up"), 1.0);
+  EXPECT_DOUBLE_EQ(next_life.uplinks[0].sent_frames_per_second, 30);
 }
 
 TEST(Rates, NumbersAreShort) {

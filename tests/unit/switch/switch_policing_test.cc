@@ -109,6 +109,19 @@ TEST(SwitchPolicing, AStormOfBroadcastsIsBoundedAndUnicastPasses) {
   EXPECT_EQ(program.stats(2).net.received_frames, static_cast<unsigned>(taken) + 1);
 }
 
+// One that a receiver without offloads gets as fourteen frames counts as fourteen.
+TEST(SwitchPolicing, AStormOfSegmentsIsBoundedByWhatReceiversGet) {
+  SwitchProcess program({port(1, ",storm=10"), port(2), port(3)});
+  auto one = program.connect(0);
+  auto two = program.connect(1);
+  auto three = program.connect(2);
+  Partial segment = tcp({}, noise(14'000), 1000);
+  const Bytes everybody = small_frame(kBroadcast, 1);
+  std::copy_n(everybody.begin(), 6, segment.frame.begin());
+  EXPECT_EQ(one->send(segment.frame, segment.header), net::Verdict::Taken);
+  EXPECT_EQ(one->send(small_frame(kBroadcast, 1)), net::Verdict::Limited);
+}
+
 TEST(SwitchPolicing, AStormOfUnknownAddressesIsBounded) {
   SwitchProcess program({port(1, ",storm=10"), port(2, ",spoofing"), port(3, ",spoofing")});
   auto one = program.connect(0);

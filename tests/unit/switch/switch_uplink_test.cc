@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Uplinks that are real interfaces, with the kernel's own network stack at the other end.
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
-#include <linux/if_packet.h>
-#include <linux/if_tun.h>
-#include <net/ethernet.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <functional>
-
-#include "tests/support/network_namespace.h"
-#include "tests/unit/switch/frames.h"
-#include "tests/unit/switch/loaded_frame.h"
-#include "tests/unit/switch/switch_process.h"
+#include "tests/unit/switch/kernel_segmenter.h"
+#include "tests/unit/switch/uplink_fixture.h"
 
 namespace cede::test {
 namespace {
@@ -21,129 +9,6 @@ namespace {
 using net::LinkState;
 using net::Offload;
 using Type = net::Control::Type;
-
-constexpr Address kHost = 0xFE;  // the kernel's end: 10.0.0.254
-constexpr std::uint16_t kEchoPort = 9;
-constexpr Geometry kLarge{
-    .pages = 2048, .rings = net::rings_for(1), .slot_bytes = net::kSlotBytes, .slots = 512};
-
-sockaddr_in address_of(Address address, std::uint16_t port_number) {
-  sockaddr_in socket_address{};
-  socket_address.sin_family = AF_INET;
-  socket_address.sin_port = htons(port_number);
-  socket_address.sin_addr.s_addr = htonl(0x0A000000U | address);
-  return socket_address;
-}
-
-// A socket in that namespace, bound to the host's address.
-Fd host_socket(const NetworkNamespace& space, int type, std::uint16_t port_number) {
-  Fd fd;
-  space.run([&] { fd = checked(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); });
-  const int yes = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const sockaddr_in own = address_of(kHost, port_number);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
-    throw std::runtime_error("the host's address is not there");
-  }
-  return fd;
-}
-Bytes receive_from(const Fd& fd, std::size_t most) {
-  pollfd waiting{.fd = fd.get(), .events = POLLIN, .revents = 0};
-  if (::poll(&waiting, 1, kPatience) != 1) throw std::runtime_error("nothing reached the kernel");
-  Bytes bytes(most);
-  const ssize_t got = ::recv(fd.get(), bytes.data(), bytes.size(), 0);
-  bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-  return bytes;
-}
-void send_to(const Fd& fd, Address to, const Bytes& payload, std::uint16_t port_number) {
-  const sockaddr_in there = address_of(to, port_number);
-  ASSERT_EQ(::sendto(fd.get(), payload.data(), payload.size(), 0,
-                     reinterpret_cast<const sockaddr*>(&there), sizeof there),
-            static_cast<ssize_t>(payload.size()));
-}
-
-// The kernel is a host at interface `name`, and knows where ports 1 and 2 are.
-void set_up_host(const NetworkNamespace& space, const std::string& name) {
-  space.must("echo 1 > /proc/sys/net/ipv6/conf/" + name + "/disable_ipv6");
-  space.must("ip link set " + name + " address 52:54:00:00:00:fe");
-  space.must("ip addr add 10.0.0.254/24 dev " + name);
-  space.must("ip link set " + name + " up");
-  for (const char* client : {"1", "2"}) {
-    space.must("ip neigh replace 10.0.0." + std::string(client) + " lladdr 52:54:00:00:00:0" +
-               client + " dev " + name);
-  }
-}
-
-// The next frame that `wanted` accepts; others are none of the test's business.
-ReceivedFrame receive_such(NetClient& client, const std::function<bool(const Bytes&)>& wanted) {
-  while (true) {
-    const ReceivedFrame frame = client.receive();
-    client.post(static_cast<std::uint32_t>(frame.parts.size()));
-    if (wanted(frame.bytes)) return frame;
-  }
-}
-bool is_udp(const Bytes& frame) {
-  return read16(frame, 12) == 0x0800 && frame.at(23) == 17;
-}
-bool is_tcp(const Bytes& frame) {
-  return read16(frame, 12) == 0x0800 && frame.at(23) == 6;
-}
-
-class SwitchUplink : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  }
-  void start_with_tap(const std::vector<std::string>& ports) {
-    space_.emplace();
-    const std::vector<Fd> tap = space_->open_tap("tap0");
-    set_up_host(*space_, "tap0");
-    start(ports, tap[0], "tap", "tap0");
-  }
-  void start_with_packet_socket(const std::vector<std::string>& ports) {
-    space_.emplace();
-    make_veth();
-    Fd fd;
-    space_->run(
-        [&] { fd = checked(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))); });
-    start(ports, fd, "packet", "veth0");
-  }
-  void make_veth() {
-    space_->must("ip link add veth0 type veth peer name veth1");
-    space_->must("echo 1 > /proc/sys/net/ipv6/conf/veth0/disable_ipv6");
-    space_->must("ip link set veth0 up");
-    set_up_host(*space_, "veth1");
-  }
-  void start(const std::vector<std::string>& ports, const Fd& fd, const std::string& kind,
-             const std::string& name) {
-    const int fds[] = {fd.get()};
-    program_.emplace(
-        ports,
-        std::vector<std::string>{"--uplink-fd", std::to_string(fd.get()), "--uplink", kind,
-                                 "--uplink-name", name, "--uid", "65534", "--gid", "65534"},
-        fds);
-  }
-  // A datagram each way; what arrives here has a checksum that holds.
-  void talk(NetClient& client, std::uint32_t seed = 1) {
-    const Fd host = host_socket(*space_, SOCK_DGRAM, kEchoPort);
-    const Partial datagram = udp({.from = 1, .to = kHost}, noise(100, seed));
-    ASSERT_EQ(client.send(datagram.frame, datagram.header), net::Verdict::Taken);
-    EXPECT_EQ(receive_from(host, 2000), noise(100, seed));
-    send_to(host, 1, noise(333, seed), 4711);
-    const Bytes got = receive_such(client, is_udp).bytes;
-    EXPECT_TRUE(checksums_hold(got));
-    EXPECT_EQ(slice(got, 42, got.size() - 42), noise(333, seed));
-  }
-  [[nodiscard]] static std::uint64_t await_link(NetClient& client, LinkState known) {
-    return client.ask(Type::AwaitLink, known.value()).value;
-  }
-
-  std::optional<NetworkNamespace> space_;
-  std::optional<SwitchProcess> program_;
-};
-
-constexpr LinkState kUp{.up = true, .mtu = 1500};
-constexpr LinkState kDown{.up = false, .mtu = 1500};
 
 TEST_F(SwitchUplink, ADatagramEachWayOverATap) {
   start_with_tap({port(1)});
@@ -190,14 +55,8 @@ TEST_F(SwitchUplink, TagsOnAPacketSocket) {
   one->post(32);
   two->post(32);
   Fd wire;  // the other end of the cable
-  space_->run([&] {
-    wire = checked(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
-    sockaddr_ll there{};
-    there.sll_family = AF_PACKET;
-    there.sll_protocol = htons(ETH_P_ALL);
-    there.sll_ifindex = static_cast<int>(::if_nametoindex("veth1"));
-    ASSERT_EQ(::bind(wire.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there), 0);
-  });
+  space_->run([&] { wire = checked(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)); });
+  bind_packet_socket(wire, "veth1");
   const int yes = 1;
   ASSERT_EQ(::setsockopt(wire.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes), 0);
 
@@ -372,48 +231,14 @@ TEST_F(SwitchUplink, ATapThatIsSetDownComesBack) {
   EXPECT_EQ(program_->hang_up(), 0) << program_->log();
 }
 
-TEST_F(SwitchUplink, ATapThatIsDeletedIsSaidToBeGone) {
-  start_with_tap({port(1), port(2), port(3) + ",isolated"});
-  auto one = program_->connect(0, kLarge);
-  auto two = program_->connect(1, kLarge);
-  auto alone = program_->connect(2, kLarge);  // reaches the uplink only: its link goes with it
-  two->post(32);
-  space_->must("ip link del tap0");
-  EXPECT_EQ(await_link(*alone.client, kUp), kDown.value());
-  EXPECT_NE(program_->log().find("uplink tap0 is gone"), std::string::npos) << program_->log();
-  one->send(small_frame(2, 1));
-  (void)receive_such(*two.client, [](const Bytes& got) { return got == small_frame(2, 1); });
-  EXPECT_EQ(program_->hang_up(), 0) << program_->log();
-}
-
-TEST_F(SwitchUplink, AnInterfaceThatVanishesAndIsMadeAnew) {
-  start_with_packet_socket({port(1), port(2), port(3) + ",isolated"});
-  auto one = program_->connect(0, kLarge);
-  auto two = program_->connect(1, kLarge);
-  auto alone = program_->connect(2, kLarge);  // reaches the uplink only: its link goes with it
-  one->post(32);
-  two->post(32);
-  talk(*one.client);
-  space_->must("ip link del veth0");
-  EXPECT_EQ(await_link(*alone.client, kUp), kDown.value());
-  one->send(small_frame(kHost, 1));
-  EXPECT_GE(program_->drops(0, Drop::LinkDown), 1U);
-  one->send(small_frame(2, 1));
-  (void)receive_such(*two.client, [](const Bytes& got) { return got == small_frame(2, 1); });
-  make_veth();
-  EXPECT_EQ(await_link(*alone.client, kDown), kUp.value());
-  talk(*one.client, 2);
-  EXPECT_EQ(program_->hang_up(), 0) << program_->log();
-}
-
 TEST_F(SwitchUplink, AnInterfaceThatIsSetDownAndUp) {
-  start_with_packet_socket({port(1)});
+  start_with_packet_socket({port(1) + ",isolated"});
   auto one = program_->connect(0, kLarge);
   one->post(32);
   space_->must("ip link set veth0 down");
-  EXPECT_EQ(await_link(*alone.client, kUp), kDown.value());
+  EXPECT_EQ(await_link(*one.client, kUp), kDown.value());
   space_->must("ip link set veth0 up");
-  EXPECT_EQ(await_link(*alone.client, kDown), kUp.value());
+  EXPECT_EQ(await_link(*one.client, kDown), kUp.value());
   talk(*one.client);
 }
 
@@ -428,48 +253,17 @@ TEST_F(SwitchUplink, AnIdleUplinkLetsTheSwitchSleep) {
   EXPECT_EQ(program_->cpu_nanoseconds(), before);
 }
 
-// The same segment, cut by the switch and by the kernel: written to a TAP that is bridged to one
-// without offloads.
+// The same segment, cut by the switch and by the kernel.
 TEST_F(SwitchUplink, CutsAreTheKernelsByteForByte) {
-  NetworkNamespace space;
-  const Fd in = std::move(space.open_tap("in")[0]);
-  const Fd out = std::move(space.open_tap("out")[0]);
-  space.must("ip link add bridge type bridge stp_state 0 forward_delay 0");
-  for (const char* name : {"in", "out"}) {
-    space.must(std::string("echo 1 > /proc/sys/net/ipv6/conf/") + name + "/disable_ipv6");
-    space.must(std::string("ip link set ") + name + " mtu 9000 master bridge up");
-  }
-  space.must("echo 1 > /proc/sys/net/ipv6/conf/bridge/disable_ipv6");
-  space.must("ip link set bridge up");
-  const auto next_from_kernel = [&] {
-    while (true) {
-      pollfd waiting{.fd = out.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&waiting, 1, kPatience) != 1) throw std::runtime_error("the kernel cut nothing");
-      Bytes bytes(70'000);
-      const ssize_t got = ::read(out.get(), bytes.data(), bytes.size());
-      bytes.resize(static_cast<std::size_t>(got));
-      Bytes frame = slice(bytes, sizeof(virtio_net_hdr), bytes.size() - sizeof(virtio_net_hdr));
-      if (slice(frame, 0, 6) == mac(2)) return frame;
-    }
-  };
+  KernelSegmenter kernel;
   for (const bool v6 : {false, true}) {
     for (const int flags : {0x10, 0x18, 0x19, 0xD8}) {
       for (const std::uint16_t size : {std::uint16_t{1448}, std::uint16_t{777}}) {
         for (const std::size_t total : {2000U, 1448U * 4, 60'001U}) {
-          Partial segment = tcp({.v6 = v6, .id = 0xFFFE}, noise(total), size,
-                                static_cast<std::uint8_t>(flags), 0xFFFF'FF00U);
-          segment.header.hdr_len = static_cast<std::uint16_t>(segment.frame.size() - total);
-          Bytes written(sizeof(virtio_net_hdr));
-          std::memcpy(written.data(), &segment.header, written.size());
-          append(written, segment.frame);
-          ASSERT_EQ(::write(in.get(), written.data(), written.size()),
-                    static_cast<ssize_t>(written.size()));
-          driver::Frame frame;
-          ASSERT_TRUE(load(frame, segment.frame, segment.header));
-          for (const Delivered& cut : deliver_all(frame, {})) {
-            ASSERT_EQ(cut.bytes, next_from_kernel())
-                << "v6 " << v6 << " flags " << flags << " size " << size << " of " << total;
-          }
+          kernel.expect_same(tcp({.v6 = v6, .id = 0xFFFE}, noise(total), size,
+                                 static_cast<std::uint8_t>(flags), 0xFFFF'FF00U),
+                             total);
+          ASSERT_FALSE(HasFailure()) << "v6 " << v6 << " flags " << flags;
         }
       }
     }
