@@ -127,6 +127,8 @@ class Frame {
     return static_cast<std::uint8_t>(head_[begin_ + offset]);
   }
 
+  // Aligned, and so first: anywhere else there would be a gap before it.
+  alignas(kCacheLine) std::array<std::byte, kTagBytes + kHeadBytes> head_;
   net::Header header_{};
   Mac destination_ = 0;
   Mac source_ = 0;
@@ -139,7 +141,6 @@ class Frame {
   std::uint32_t payload_ = 0;
   std::uint32_t needs_ = 0;
   const std::byte* rest_ = nullptr;
-  alignas(kCacheLine) std::array<std::byte, kTagBytes + kHeadBytes> head_;
 };
 
 }  // namespace cede::driver

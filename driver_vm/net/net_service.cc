@@ -44,6 +44,7 @@ void drop(NetStats& stats, Drop reason) noexcept {
 
 [[nodiscard]] std::vector<std::uint32_t> quotas_of(const std::vector<PortSpec>& ports) {
   std::vector<std::uint32_t> quotas;
+  quotas.reserve(ports.size() + 1);
   for (const PortSpec& port : ports) {
     quotas.push_back(port.spoofing ? NetService::kAddressesOfPort : 0);
   }
@@ -66,7 +67,7 @@ NetService::NetService(std::vector<PortSpec> ports, Uplink* uplink, std::uint16_
       uplink_stats_(stats[kUplinkRow].net),
       uplink_up_(uplink == nullptr || uplink->up()),
       table_(quotas_of(ports), addresses_given(ports), secret) {
-  for (PortNumber number = 0; number < ports.size(); ++number) {
+  for (PortNumber number = 0; number < uplink_number_; ++number) {
     const PortSpec& spec = ports[number];
     ports_.emplace_back(spec, stats[spec.device].net);
     if (!spec.trunk) table_.give(mac_of(spec.mac), spec.vlan, number);
@@ -257,7 +258,7 @@ net::Verdict NetService::flood(PortNumber from) {
   const bool to_everybody = is_multicast(frame_.destination());
   std::array<PortNumber, Scheduler::kMaxClients> receivers;
   std::size_t count = 0;
-  for (PortNumber to = 0; to < ports_.size(); ++to) {
+  for (PortNumber to = 0; to <= uplink_number_; ++to) {
     const Port& port = ports_[to];
     const bool outside = to == uplink_number_;
     // A port that may use no other address than its own is sent nothing for another.

@@ -164,7 +164,7 @@ std::span<const std::byte> Uplink::read(net::Header& header) noexcept {
   if (!readable()) return {};
   // Room for a tag between the addresses and the rest, where the kernel has taken it out.
   iovec parts[] = {{&received_, header_bytes_}, {buffer_.data(), buffer_.size() - kTagBytes}};
-  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(tpacket_auxdata))];
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(tpacket_auxdata))] = {};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;

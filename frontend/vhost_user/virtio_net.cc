@@ -160,7 +160,7 @@ NetDevice* VirtioNet::usable_session() noexcept {
 bool VirtioNet::progress() {
   bool moved = false;
   NetDevice* const session = usable_session();
-  for (std::uint16_t i = 0; i < pairs_.size(); ++i) {
+  for (std::size_t i = 0; i < pairs_.size(); ++i) {
     Pair& pair = pairs_[i];
     pair.receive.disarm();
     pair.transmit.disarm();

@@ -152,12 +152,15 @@ TEST_F(NetNamespaces, OnTheWireEveryChecksumIsRight) {
   expect_ping(alice_, Wire::kFarHost);
   const std::string capture = system_.file("capture").string();
   wire.far().run(
-      fmt::format("timeout 60 tcpdump -Z root -i wire -w {} -U 'tcp and src {}' >/dev/null 2>&1 &",
+      fmt::format("timeout 60 tcpdump -Z root -i wire -w {} -U 'ip and src {}' >/dev/null 2>&1 &",
                   capture, kAlice));
   EXPECT_TRUE(eventually([&] { return std::filesystem::exists(capture); }));
+  expect_iperf(alice_, wire.far(), Wire::kFarHost, "-t 1 -u -b 20M -l 1400");
   expect_iperf(alice_, wire.far(), Wire::kFarHost, "-t 1 -l 64K");
   run_on_host("sleep 0.3");
-  const std::string text = run_on_host("tcpdump -nvv -c 2000 -r " + capture + " 2>/dev/null");
+  const std::string text = run_on_host("tcpdump -nvv -c 5000 -r " + capture + " 2>/dev/null");
+  EXPECT_NE(text.find("[udp sum ok]"), std::string::npos) << text.substr(0, 2000);
+  EXPECT_EQ(text.find("bad udp cksum"), std::string::npos) << text.substr(0, 2000);
   EXPECT_NE(text.find("(correct)"), std::string::npos) << text.substr(0, 2000);
   EXPECT_EQ(text.find("incorrect"), std::string::npos) << text.substr(0, 2000);
   expect_iperf(wire.far(), alice_, kAlice, "-t 1");
@@ -208,9 +211,12 @@ TEST_F(NetNamespaces, AKilledFrontendLivesAgainAndTheOthersDoNotNotice) {
   EXPECT_EQ(system_.session("bob", "eth0").at("generation"), bob.at("generation"));
 }
 
-TEST_F(NetNamespaces, WithTheSupervisorKilledNoTapIsLeftAndItComesUpAgain) {
+TEST_F(NetNamespaces, WithTheSupervisorKilledUnderLoadNoTapIsLeftAndItComesUpAgain) {
   ASSERT_NO_FATAL_FAILURE(up_with_tap());
   expect_ping(alice_, kHost);
+  bob_.run("iperf3 -s -D >/dev/null 2>&1");
+  alice_.run(fmt::format("timeout 20 iperf3 -c {} -t 5 >/dev/null 2>&1 &", kBob));
+  run_on_host("sleep 0.5");
   ASSERT_EQ(::kill(system_.supervisor_pid(), SIGKILL), 0);
   EXPECT_TRUE(eventually([&] {
     return alice_.run("ip -o link | grep -vc ': lo:' || true") == "0\n" &&
@@ -220,6 +226,7 @@ TEST_F(NetNamespaces, WithTheSupervisorKilledNoTapIsLeftAndItComesUpAgain) {
       eventually([&] { return !std::filesystem::exists(std::string("/sys/class/net/") + kTap); }));
   system_.up();
   expect_ping(alice_, kHost);
+  system_.expect_balanced();
 }
 
 }  // namespace
