@@ -50,10 +50,6 @@ std::string escaped(std::string_view value) {
   return result;
 }
 
-bool readable(const std::string& path) {
-  return ::access(path.c_str(), R_OK) == 0;
-}
-
 std::string error_text() {
   return std::generic_category().message(errno);
 }
@@ -184,7 +180,7 @@ bool crashes_on_msix(const std::string& program, Accelerator accelerator) {
 std::string problem_with(const GuestOptions& options) {
   constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
   for (const std::string& path : {options.kernel, options.initrd}) {
-    if (!readable(path)) {
+    if (::access(path.c_str(), R_OK) != 0) {
       return fmt::format("cannot read '{}': {}; images/build makes it", path, error_text());
     }
   }
@@ -238,8 +234,10 @@ Result<GuestVm> GuestVm::start(const GuestOptions& options, std::string* problem
   }
   Process process;
   try {
-    process = Process::start(
-        {.arguments = qemu_arguments(options), .output = log->get(), .run_as = options.run_as});
+    process = Process::start({.arguments = qemu_arguments(options),
+                              .inherited = options.inherited,
+                              .output = log->get(),
+                              .run_as = options.run_as});
   } catch (const std::runtime_error& error) {
     return fail(Status::IoError, fmt::format("{}; is qemu-system-x86 installed?", error.what()));
   }

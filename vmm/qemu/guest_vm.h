@@ -45,6 +45,7 @@ struct GuestOptions {
   std::vector<VhostUserDisk> disks;            // /dev/vda, /dev/vdb, ... in this order
   std::vector<VhostUserNic> nics;              // eth0, eth1, ... in this order
   std::vector<std::string> extra_arguments;    // for QEMU, as they are
+  std::vector<int> inherited;                  // borrowed descriptors for extra_arguments
   // Takes the control socket, console.log (the guest's words) and qemu.log (QEMU's). Made if it is
   // missing. The logs stay; they grow as long as the guest writes, so quotas are the caller's.
   std::string run_directory;
