@@ -7,11 +7,6 @@ namespace cede::driver {
 namespace {
 
 constexpr std::uint32_t kAddressBytes = 12;  // both addresses
-constexpr std::uint32_t kTcpHeader = 20;
-constexpr std::uint16_t kTcpChecksum = 16;  // where its checksum is
-constexpr std::uint16_t kUdpChecksum = 6;
-constexpr std::uint32_t kTcpFlags = 13;
-constexpr std::uint8_t kTcpCwr = 0x80;
 constexpr std::uint16_t kFragment = 0x3FFF;  // more fragments, or an offset
 
 }  // namespace
@@ -80,9 +75,10 @@ bool Frame::find_payload() noexcept {
                         : (header_.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV6;
   const std::uint8_t protocol = udp() ? IpProtocol::kUdp : IpProtocol::kTcp;
   const std::uint32_t at = ipv6 ? find_in_ipv6(protocol) : find_in_ipv4(protocol);
-  const std::uint32_t least = udp() ? net::kUdpHeaderBytes : kTcpHeader;
+  const std::uint32_t least = udp() ? net::kUdpHeaderBytes : TcpHeader::kBytes;
   if (at == 0 || at != header_.csum_start ||
-      header_.csum_offset != (udp() ? kUdpChecksum : kTcpChecksum) || at + least > head_size_) {
+      header_.csum_offset != (udp() ? UdpHeader::kChecksum : TcpHeader::kChecksum) ||
+      at + least > head_size_) {
     return false;
   }
   const std::uint32_t header_bytes = udp() ? least : (byte(at + 12) >> 4) * 4U;
@@ -100,7 +96,7 @@ bool Frame::find_payload() noexcept {
   }
   needs_ |= ipv6 ? net::Offload::kTso6 : net::Offload::kTso4;
   header_.gso_type = ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-  if ((byte(at + kTcpFlags) & kTcpCwr) != 0) {
+  if ((byte(at + TcpHeader::kFlags) & TcpHeader::kCwr) != 0) {
     needs_ |= net::Offload::kEcn;
     header_.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
   }

@@ -52,6 +52,21 @@ struct IpProtocol {
   static constexpr std::uint8_t kDestinationOptions = 60;
 };
 
+// Where the fields are that offloads write, from the header's beginning (RFC 9293, RFC 768).
+struct TcpHeader {
+  static constexpr std::uint32_t kBytes = 20;  // without options
+  static constexpr std::uint32_t kSequence = 4;
+  static constexpr std::uint32_t kFlags = 13;
+  static constexpr std::uint32_t kChecksum = 16;
+  static constexpr std::uint8_t kFin = 0x01;
+  static constexpr std::uint8_t kPush = 0x08;
+  static constexpr std::uint8_t kCwr = 0x80;
+};
+struct UdpHeader {
+  static constexpr std::uint32_t kLength = 4;
+  static constexpr std::uint32_t kChecksum = 6;
+};
+
 inline constexpr std::uint32_t kTagBytes = 4;
 inline constexpr std::uint16_t kVlanMask = 0x0FFF;
 

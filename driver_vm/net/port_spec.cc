@@ -153,8 +153,8 @@ std::vector<PortSpec> make_ports(const std::vector<std::string>& texts, std::uin
     }
     ports.push_back(std::move(port));
   }
-  // Their numbers differ, so there are kMaxPorts at most; one more place in the scheduler's round is
-  // the uplink's.
+  // Their numbers differ, so there are kMaxPorts at most; one more place in the scheduler's round
+  // is the uplink's.
   static_assert(kMaxPorts < Scheduler::kMaxClients);
   return ports;
 }

@@ -14,14 +14,6 @@ constexpr std::uint32_t kIpv4Addresses = kIp + 12;
 constexpr std::uint32_t kIpv6Length = kIp + 4;
 constexpr std::uint32_t kIpv6Addresses = kIp + 8;
 constexpr std::uint32_t kIpv6Header = 40;
-constexpr std::uint32_t kTcpSequence = 4;
-constexpr std::uint32_t kTcpFlags = 13;
-constexpr std::uint32_t kTcpChecksum = 16;
-constexpr std::uint32_t kUdpLength = 4;
-constexpr std::uint32_t kUdpChecksum = 6;
-constexpr std::uint8_t kFin = 0x01;
-constexpr std::uint8_t kPush = 0x08;
-constexpr std::uint8_t kCwr = 0x80;
 
 }  // namespace
 
@@ -41,7 +33,7 @@ bool Segmenter::next(Pieces& pieces) noexcept {
   const auto payload = frame_.range(frame_.payload() + done_, size);
   write_network_header(size);
   if (frame_.udp()) {
-    set(frame_.transport() + kUdpLength,
+    set(frame_.transport() + UdpHeader::kLength,
         swap16(static_cast<std::uint16_t>(net::kUdpHeaderBytes + size)));
   } else {
     write_tcp_header(done_ + size == total);
@@ -72,20 +64,22 @@ void Segmenter::write_network_header(std::uint32_t payload) noexcept {
 void Segmenter::write_tcp_header(bool last) noexcept {
   const std::uint32_t tcp = frame_.transport();
   if (cut_ != 0) {
-    set(tcp + kTcpSequence, swap32(swap32(get<std::uint32_t>(tcp + kTcpSequence)) + step_));
+    set(tcp + TcpHeader::kSequence,
+        swap32(swap32(get<std::uint32_t>(tcp + TcpHeader::kSequence)) + step_));
   }
   // The flags of the first cut are the frame's own but for the last's; CWR is for the first alone.
-  auto flags = static_cast<std::uint8_t>(*frame_.judged(tcp + kTcpFlags, 1));
-  if (!last) flags &= static_cast<std::uint8_t>(~(kFin | kPush));
-  if (cut_ != 0) flags &= static_cast<std::uint8_t>(~kCwr);
-  set(tcp + kTcpFlags, flags);
+  auto flags = static_cast<std::uint8_t>(*frame_.judged(tcp + TcpHeader::kFlags, 1));
+  if (!last) flags &= static_cast<std::uint8_t>(~(TcpHeader::kFin | TcpHeader::kPush));
+  if (cut_ != 0) flags &= static_cast<std::uint8_t>(~TcpHeader::kCwr);
+  set(tcp + TcpHeader::kFlags, flags);
 }
 
 void Segmenter::write_transport_checksum(
     const std::array<std::span<const std::byte>, 2>& payload) noexcept {
   const std::uint32_t transport = frame_.transport();
   const std::uint32_t header_bytes = frame_.payload() - transport;
-  const std::uint32_t field = transport + (frame_.udp() ? kUdpChecksum : kTcpChecksum);
+  const std::uint32_t field =
+      transport + (frame_.udp() ? UdpHeader::kChecksum : TcpHeader::kChecksum);
   set(field, std::uint16_t{0});
   const auto bytes =
       static_cast<std::uint32_t>(header_bytes + payload[0].size() + payload[1].size());

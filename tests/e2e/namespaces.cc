@@ -19,7 +19,8 @@ Namespace::~Namespace() {
 }
 
 cli::ToolResult Namespace::try_run(const std::string& command) const {
-  return cli::run_tool({"ip", "netns", "exec", name_, "sh", "-c", command});
+  // Not `ip netns exec`: that mounts, which not every container can.
+  return cli::run_tool({"nsenter", "--net=" + path(), "sh", "-c", command});
 }
 
 std::string Namespace::run(const std::string& command) const {

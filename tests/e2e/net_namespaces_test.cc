@@ -27,11 +27,11 @@ class Wire {
 
   void plug() const {
     run_on_host(fmt::format(
-        "ip link add {0} mtu {3} type veth peer name wire address {4} mtu {3} netns {1} && "
+        "ip link add {0} mtu {2} type veth peer name wire address {3} mtu {2} netns {1} && "
         // A card's work, done before the wire: checksums and cutting of segments.
-        "ethtool -K {0} tx off >/dev/null && ip link set {0} up && "
-        "ip -n {1} addr add {2}/24 dev wire && ip -n {1} link set wire up",
-        kUplink, far_.name(), kFarHost, mtu_, kFarMac));
+        "ethtool -K {0} tx off >/dev/null && ip link set {0} up",
+        kUplink, far_.name(), mtu_, kFarMac));
+    far_.run(fmt::format("ip addr add {}/24 dev wire && ip link set wire up", kFarHost));
   }
   static void unplug() { (void)cli::run_tool({"ip", "link", "delete", kUplink}); }
   [[nodiscard]] const Namespace& far() const { return far_; }

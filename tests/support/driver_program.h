@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -18,6 +19,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "driver_vm/session_host/stats_page.h"
@@ -114,6 +116,20 @@ class DriverProgram {
     send(message, fds);
   }
   Handle new_session() { return {.index = 1, .generation = ++generation_}; }
+  // A session of the device, all the way; `Connected` has the session, the device's info as its
+  // class describes it, and a client of it.
+  template <class Connected>
+  Connected connect_as(std::uint32_t device, const Geometry& geometry) {
+    using Client = typename decltype(Connected::client)::element_type;
+    SessionParts parts = make_session_parts(geometry);
+    Connected connected{.session = new_session(), .info = {}, .client = nullptr};
+    offer(connected.session, device, parts);
+    const Message mapped = expect(MessageType::Mapped, connected.session);
+    std::memcpy(&connected.info, mapped.info.bytes, sizeof connected.info);
+    connected.client = std::make_unique<Client>(geometry, std::move(parts.client));
+    send(MessageType::Connected, connected.session);
+    return connected;
+  }
 
   void close(Handle session) {
     send(MessageType::Closing, session, Status::Ok);

@@ -39,14 +39,7 @@ class DriverProcess : public DriverProgram {
     std::unique_ptr<TestClient> client;
   };
   Connected connect(std::uint32_t device, const Geometry& geometry = kSmall) {
-    SessionParts parts = make_session_parts(geometry);
-    Connected connected{.session = new_session(), .info = {}, .client = nullptr};
-    offer(connected.session, device, parts);
-    const Message mapped = expect(MessageType::Mapped, connected.session);
-    std::memcpy(&connected.info, mapped.info.bytes, sizeof connected.info);
-    connected.client = std::make_unique<TestClient>(geometry, std::move(parts.client));
-    send(MessageType::Connected, connected.session);
-    return connected;
+    return connect_as<Connected>(device, geometry);
   }
 
  private:

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,14 +38,7 @@ class SwitchProcess : public DriverProgram {
     NetClient* operator->() const { return client.get(); }
   };
   Connected connect(std::uint32_t device, const Geometry& geometry = kPort) {
-    SessionParts parts = make_session_parts(geometry);
-    Connected connected{.session = new_session(), .info = {}, .client = nullptr};
-    offer(connected.session, device, parts);
-    const Message mapped = expect(MessageType::Mapped, connected.session);
-    std::memcpy(&connected.info, mapped.info.bytes, sizeof connected.info);
-    connected.client = std::make_unique<NetClient>(geometry, std::move(parts.client));
-    send(MessageType::Connected, connected.session);
-    return connected;
+    return connect_as<Connected>(device, geometry);
   }
 
   [[nodiscard]] std::uint64_t drops(std::uint32_t device, Drop reason) const {
