@@ -12,9 +12,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <utility>
 
+#include "driver_vm/guest/guest_devices.h"
 #include "driver_vm/session_host/session_host.h"
+#include "driver_vm/session_host/socket_capability.h"
 #include "driver_vm/session_host/worker.h"
 #include "driver_vm/setup_error.h"
 #include "protocols/posix/scheduling.h"
@@ -24,9 +27,12 @@ namespace {
 
 void add_program_options(CLI::App& app, ProgramOptions& options) {
   app.option_defaults()->take_last();
-  app.add_option("--capability", options.capability_fd,
-                 "capability socket to the broker (inherited descriptor)")
-      ->required();
+  CLI::Option_group* way = app.add_option_group("sessions", "where sessions come from");
+  way->add_option("--capability", options.capability_fd,
+                  "capability socket to the broker (inherited descriptor)");
+  way->add_flag("--driver-vm", options.driver_vm,
+                "the devices of the driver VM that this program is the one service of");
+  way->require_option(1);
   app.add_option("--stats-fd", options.stats_fd, "memfd for the counters (inherited descriptor)");
   CLI::Option* uid = app.add_option("--uid", options.identity.uid, "become this user (needs root)");
   CLI::Option* gid = app.add_option("--gid", options.identity.gid, "and this group");
@@ -55,7 +61,16 @@ void raise_memory_lock_limit() {
   if (::geteuid() == 0) (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);
 }
 
+[[nodiscard]] std::unique_ptr<Capability> open_capability(const ProgramOptions& options) {
+  if (options.driver_vm) return open_guest_capability();
+  return std::make_unique<SocketCapability>(inherited(options.capability_fd, "--capability"));
+}
+
 [[nodiscard]] MappedStats mapped_stats(const ProgramOptions& options) {
+  if (options.driver_vm) {
+    std::optional<Mapping> host = map_guest_stats();
+    return host ? MappedStats(*std::move(host)) : MappedStats();
+  }
   if (options.stats_fd < 0) return {};
   return MappedStats(inherited(options.stats_fd, "--stats-fd"));
 }
@@ -90,9 +105,7 @@ Fd inherited(int raw, const char* option) {
 }
 
 Inheritance::Inheritance(const ProgramOptions& options)
-    : capability(inherited(options.capability_fd, "--capability")),
-      stop(stop_signals()),
-      stats(mapped_stats(options)) {
+    : capability(open_capability(options)), stop(stop_signals()), stats(mapped_stats(options)) {
   raise_memory_lock_limit();
   prefer_short_bursts();
 }
@@ -100,9 +113,11 @@ Inheritance::Inheritance(const ProgramOptions& options)
 int serve_sessions(const ProgramOptions& options, Inheritance& inheritance, EventLoop& loop,
                    DeviceService& service, const DeviceCalls& calls,
                    std::span<const std::uint8_t> operations, const std::function<void()>& started) {
-  SessionHost host(std::move(inheritance.capability), loop, service, inheritance.stats.page());
+  SessionHost host(*inheritance.capability, loop, service, inheritance.stats.page());
   Worker worker(loop, host, service, inheritance.stop.get());
-  if (options.no_sandbox) {
+  if (options.driver_vm) {
+    spdlog::info("the virtual machine is the sandbox");
+  } else if (options.no_sandbox) {
     spdlog::warn("--no-sandbox: running with all privileges, for debugging only");
   } else {
     enter_sandbox(options.identity, calls);

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "driver_vm/engine/event_loop.h"
 #include "driver_vm/sandbox.h"
+#include "driver_vm/session_host/capability.h"
 #include "driver_vm/session_host/device_service.h"
 #include "driver_vm/session_host/stats_page.h"
 #include "protocols/posix/fd.h"
@@ -23,6 +25,7 @@ namespace cede::driver {
 // The options that all driver programs share.
 struct ProgramOptions {
   int capability_fd = -1;
+  bool driver_vm = false;  // alone in a guest: no capability socket, and no sandbox but the machine
   int stats_fd = -1;
   Identity identity;
   bool no_sandbox = false;
@@ -39,19 +42,19 @@ struct ProgramOptions {
 // Takes over descriptor `raw`, which the program was started with. Throws SetupError.
 [[nodiscard]] Fd inherited(int raw, const char* option);
 
-// What every driver program has from the start: the capability socket, a descriptor that becomes
+// What every driver program has from the start: its capability, a descriptor that becomes
 // readable on SIGTERM and SIGINT, and the counters. Made before the EventLoop, for it raises the
 // limit on locked memory.
 struct Inheritance {
   explicit Inheritance(const ProgramOptions& options);
 
-  Fd capability;
+  std::unique_ptr<Capability> capability;
   Fd stop;
   MappedStats stats;
 };
 
-// Enters the sandbox, starts the loop for `operations` (IORING_OP_*), calls `started`, and serves
-// until it is told to stop. The result is main()'s.
+// Enters the sandbox (in a driver VM: the machine is the sandbox), starts the loop for `operations`
+// (IORING_OP_*), calls `started`, and serves until it is told to stop. The result is main()'s.
 [[nodiscard]] int serve_sessions(
     const ProgramOptions& options, Inheritance& inheritance, EventLoop& loop,
     DeviceService& service, const DeviceCalls& calls, std::span<const std::uint8_t> operations,

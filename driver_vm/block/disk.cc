@@ -12,10 +12,10 @@ std::span<const std::uint8_t> disk_operations() noexcept {
   return kOperations;
 }
 
-std::unique_ptr<Disk> open_disk(int fd, const DiskFacts& facts, EventLoop& loop,
-                                std::size_t depth) {
+std::unique_ptr<Disk> open_disk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth,
+                                RequestMemory memory) {
   if (facts.in_memory) return std::make_unique<InlineDisk>(fd, facts, loop, depth);
-  return std::make_unique<UringDisk>(fd, facts, loop, depth);
+  return std::make_unique<UringDisk>(fd, facts, loop, depth, memory);
 }
 
 }  // namespace cede::driver

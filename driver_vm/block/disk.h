@@ -19,14 +19,13 @@
 
 namespace cede::driver {
 
-// One operation on the disk; the memory is a part of the fixed buffer `buffer`. Lives until it is
-// finished.
+// One operation on the disk. Lives until it is finished.
 struct DiskRequest {
   enum class Kind : std::uint8_t { Read, Write, Flush, Discard, WriteZeroes };
 
   Kind kind{};
-  bool unmap = false;  // WriteZeroes may deallocate
-  std::uint16_t buffer = 0;
+  bool unmap = false;        // WriteZeroes may deallocate
+  std::uint16_t buffer = 0;  // the fixed buffer that the memory is a part of; or kNotPinned
   std::uint32_t length = 0;
   std::uint64_t offset = 0;  // on the disk
   std::byte* memory = nullptr;
@@ -61,9 +60,13 @@ class Disk {
 // The operations that start() of any engine needs from the loop.
 [[nodiscard]] std::span<const std::uint8_t> disk_operations() noexcept;
 
+// May the memory of requests be pinned? A request that is not goes through pinned memory of the
+// disk's own.
+enum class RequestMemory : std::uint8_t { Pinned, NotPinned };
+
 // The engine that fits. `fd` and `loop` outlive it; takes the loop's one set of fixed files, so
 // before EventLoop::start().
 [[nodiscard]] std::unique_ptr<Disk> open_disk(int fd, const DiskFacts& facts, EventLoop& loop,
-                                              std::size_t depth);
+                                              std::size_t depth, RequestMemory memory);
 
 }  // namespace cede::driver

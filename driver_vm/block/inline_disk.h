@@ -11,7 +11,7 @@ class InlineDisk final : public Disk {
  public:
   // As UringDisk's. Throws std::system_error.
   InlineDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth)
-      : fd_(fd), erases_(fd, facts, loop, depth) {}
+      : fd_(fd), erases_(fd, facts, loop, depth, RequestMemory::Pinned) {}
 
   [[nodiscard]] const DiskFacts& facts() const noexcept override { return erases_.facts(); }
   void attach(DiskClient& client) noexcept override;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// cede-driver: one disk, many clients' volumes, in a sandbox. Opens nothing itself: the disk, the
-// capability socket and the page for its counters are inherited from whoever starts it.
+// cede-driver: one disk, many clients' volumes, in a sandbox. The disk, the capability socket and
+// the page for its counters are inherited from whoever starts it; in a driver VM, it opens the
+// devices that stand for the socket.
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include "driver_vm/block/volume.h"
 #include "driver_vm/engine/event_loop.h"
 #include "driver_vm/program.h"
+#include "driver_vm/setup_error.h"
 
 namespace cede::driver {
 namespace {
@@ -66,6 +69,16 @@ void add_options(CLI::App& app, Options& options) {
       };
 }
 
+// What was written and answered, but not flushed, must not be lost by a crash of this program: its
+// clients live on, and find the same volumes behind another. On a host, the page cache outlives the
+// program. In a driver VM it dies with it, so nothing may be in it.
+void bypass_page_cache(int fd, const std::string& name) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_DIRECT) != 0) {
+    throw SetupError("disk " + name + ": has no direct I/O, which a driver VM needs");
+  }
+}
+
 // The inline engine, and the last word to the medium.
 [[nodiscard]] DeviceCalls disk_calls() {
   return {.calls = {SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync)},
@@ -75,6 +88,7 @@ void add_options(CLI::App& app, Options& options) {
 int serve(const Options& options) {
   Inheritance inheritance(options);
   const Fd disk_fd = inherited(options.disk_fd, "--disk-fd");
+  if (options.driver_vm) bypass_page_cache(disk_fd.get(), options.disk_name);
   std::vector<ExportSpec> specs;
   for (const std::string& text : options.exports) specs.push_back(parse_export(text));
   const DiskFacts facts = inspect_disk(disk_fd.get(), options.disk_name, options.blocks);
@@ -82,7 +96,9 @@ int serve(const Options& options) {
       make_volumes(specs, facts, options.disk_name, reader_of(disk_fd.get()));
 
   EventLoop loop;
-  const std::unique_ptr<Disk> disk = open_disk(disk_fd.get(), facts, loop, BlockService::kWindow);
+  const std::unique_ptr<Disk> disk =
+      open_disk(disk_fd.get(), facts, loop, BlockService::kWindow,
+                options.driver_vm ? RequestMemory::NotPinned : RequestMemory::Pinned);
   spdlog::info("disk {}: {} bytes, blocks of {}/{}, {} engine, {} volume(s)", options.disk_name,
                facts.bytes, facts.logical_block, facts.physical_block,
                facts.in_memory ? "inline" : "io_uring", volumes.size());

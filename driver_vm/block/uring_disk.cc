@@ -6,26 +6,21 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
+#include <cstring>
 
 namespace cede::driver {
 
-UringDisk::UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth)
-    : fd_(fd), facts_(facts), loop_(loop) {
+UringDisk::UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth,
+                     RequestMemory memory)
+    : fd_(fd), facts_(facts), loop_(loop), zeroes_(loop, kZeroes) {
   const int files[] = {fd};
   loop_.register_files(files);
-  const Result<std::uint16_t> buffer = loop_.pin(zeroes_->bytes);
-  if (!buffer) {
-    throw std::system_error(ENOMEM, std::system_category(), "cannot pin memory (RLIMIT_MEMLOCK)");
-  }
-  zeroes_buffer_ = *buffer;
+  if (memory == RequestMemory::NotPinned) bounce_.emplace(loop, depth * kBounce);
   for (std::size_t i = 0; i < depth; ++i) {
-    free_.push_back(operations_.emplace_back(std::make_unique<Operation>(*this)).get());
+    Operation& operation = *operations_.emplace_back(std::make_unique<Operation>(*this));
+    if (bounce_) operation.bounce = bounce_->data() + i * kBounce;
+    free_.push_back(&operation);
   }
-}
-
-UringDisk::~UringDisk() {
-  loop_.unpin(zeroes_buffer_);
 }
 
 void UringDisk::start(DiskRequest& request) {
@@ -78,15 +73,21 @@ void UringDisk::issue(Operation& operation) {
     entry.addr = request.length;
     entry.len = mode;
   };
-  const std::uint32_t left = request.length - operation.done;
+  const std::size_t left = request.length - operation.done;
+  std::byte* const memory = request.memory + operation.done;
   switch (operation.method) {
     case Method::Read:
-      return transfer(IORING_OP_READ_FIXED, request.memory + operation.done, left, request.buffer);
+      if (!bounces(request)) return transfer(IORING_OP_READ_FIXED, memory, left, request.buffer);
+      return transfer(IORING_OP_READ_FIXED, operation.bounce, std::min(left, kBounce),
+                      bounce_->buffer());
     case Method::Write:
-      return transfer(IORING_OP_WRITE_FIXED, request.memory + operation.done, left, request.buffer);
+      if (!bounces(request)) return transfer(IORING_OP_WRITE_FIXED, memory, left, request.buffer);
+      std::memcpy(operation.bounce, memory, std::min(left, kBounce));
+      return transfer(IORING_OP_WRITE_FIXED, operation.bounce, std::min(left, kBounce),
+                      bounce_->buffer());
     case Method::FillWithZeroes:
-      return transfer(IORING_OP_WRITE_FIXED, zeroes_->bytes, std::min<std::size_t>(left, kZeroes),
-                      zeroes_buffer_);
+      return transfer(IORING_OP_WRITE_FIXED, zeroes_.data(), std::min(left, kZeroes),
+                      zeroes_.buffer());
     case Method::Sync:
       entry.opcode = IORING_OP_FSYNC;
       entry.fsync_flags = IORING_FSYNC_DATASYNC;
@@ -124,6 +125,10 @@ void UringDisk::completed(Operation& operation, std::int32_t result) {
     case Method::Write:
     case Method::FillWithZeroes:
       if (result == 0) return finish(operation, DiskOutcome::Error);  // the file has shrunk
+      if (operation.method == Method::Read && bounces(*operation.request)) {
+        std::memcpy(operation.request->memory + operation.done, operation.bounce,
+                    static_cast<std::size_t>(result));
+      }
       operation.done += static_cast<std::uint32_t>(result);
       if (operation.done < operation.request->length) return issue(operation);
       return finish(operation, DiskOutcome::Ok);

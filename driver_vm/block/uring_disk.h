@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// A disk through io_uring: from the medium into the donated page and back, with no copy of ours.
+// A disk through io_uring: from the medium into the donated page and back, with no copy of ours
+// where that page can be pinned, and one through a bounce buffer where it cannot.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "driver_vm/block/disk.h"
 #include "driver_vm/engine/event_loop.h"
+#include "driver_vm/engine/pinned_memory.h"
 
 namespace cede::driver {
 
 class UringDisk final : public Disk {
  public:
   // `fd` is the loop's fixed file kFile. Throws std::system_error.
-  UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth);
-  ~UringDisk() override;
+  UringDisk(int fd, const DiskFacts& facts, EventLoop& loop, std::size_t depth,
+            RequestMemory memory);
 
   static constexpr int kFile = 0;
 
@@ -45,9 +48,13 @@ class UringDisk final : public Disk {
     UringDisk& disk_;
     DiskRequest* request = nullptr;
     Method method{};
-    std::uint32_t done = 0;  // bytes, of a method that goes piece by piece
+    std::uint32_t done = 0;       // bytes, of a method that goes piece by piece
+    std::byte* bounce = nullptr;  // kBounce bytes, where requests are not pinned
   };
 
+  [[nodiscard]] static bool bounces(const DiskRequest& request) noexcept {
+    return request.buffer == EventLoop::kNotPinned;
+  }
   [[nodiscard]] Method method_for(const DiskRequest& request) const noexcept;
   void issue(Operation& operation);
   void completed(Operation& operation, std::int32_t result);
@@ -58,11 +65,9 @@ class UringDisk final : public Disk {
   EventLoop& loop_;
   DiskClient* client_ = nullptr;
   static constexpr std::size_t kZeroes = 64 << 10;
-  struct alignas(4096) Zeroes {  // as direct I/O wants its memory
-    std::byte bytes[kZeroes] = {};
-  };
-  std::unique_ptr<Zeroes> zeroes_ = std::make_unique<Zeroes>();
-  std::uint16_t zeroes_buffer_ = 0;
+  static constexpr std::size_t kBounce = 128 << 10;
+  PinnedMemory zeroes_;
+  std::optional<PinnedMemory> bounce_;  // of all operations
   std::vector<std::unique_ptr<Operation>> operations_;
   std::vector<Operation*> free_;
 };

@@ -39,6 +39,7 @@ class EventLoop {
   static constexpr unsigned kEntries = 256;
   static constexpr unsigned kCompletions = 2048;
   static constexpr std::uint16_t kBuffers = 80;
+  static constexpr std::uint16_t kNotPinned = UINT16_MAX;  // no buffer's index
 
   // Throws std::system_error.
   EventLoop();

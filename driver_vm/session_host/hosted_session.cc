@@ -7,42 +7,40 @@
 
 namespace cede::driver {
 
-Result<std::unique_ptr<HostedSession>> HostedSession::make(ControlLink::Incoming offer,
+Result<std::unique_ptr<HostedSession>> HostedSession::make(Capability::Incoming offer,
                                                            EventLoop& loop, DeviceStats& stats) {
   const Geometry& geometry = offer.message.geometry;
-  if (offer.fd_count != 3 || !geometry.valid()) return Status::Invalid;
-  Result<Mapping> region = Mapping::map(offer.fds[0].get(), geometry.bytes());
+  if (offer.ends == nullptr || !geometry.valid()) return Status::Invalid;
+  const Result<std::span<std::byte>> region = offer.ends->map(geometry.bytes());
   if (!region) return region.status();
-  const Result<std::uint16_t> buffer = loop.pin({region->data(), region->size()});
+  const Result<std::uint16_t> buffer =
+      offer.ends->pinnable() ? loop.pin(*region) : Result(EventLoop::kNotPinned);
   if (!buffer) return buffer.status();
   for (std::uint32_t ring = 0; ring < geometry.rings; ++ring) {
     format_ring(region->data() + geometry.ring_offset(ring));
   }
-  return std::unique_ptr<HostedSession>(new HostedSession(offer, loop, stats, *std::move(region),
-                                                          *buffer, std::move(offer.fds[1]),
-                                                          std::move(offer.fds[2])));
+  return std::unique_ptr<HostedSession>(
+      new HostedSession(std::move(offer), loop, stats, *region, *buffer));
 }
 
-HostedSession::HostedSession(const ControlLink::Incoming& offer, EventLoop& loop,
-                             DeviceStats& stats, Mapping region, std::uint16_t buffer, Fd kick,
-                             Fd call)
+HostedSession::HostedSession(Capability::Incoming offer, EventLoop& loop, DeviceStats& stats,
+                             std::span<std::byte> region, std::uint16_t buffer)
     : handle_(offer.message.subject),
       device_(offer.message.device),
       geometry_(offer.message.geometry),
       peer_(offer.message.name),
       loop_(loop),
       stats_(&stats),
-      region_(std::move(region)),
-      buffer_(buffer),
-      kick_(std::move(kick)),
-      call_(std::move(call)) {}
+      ends_(std::move(offer.ends)),
+      region_(region),
+      buffer_(buffer) {}
 
 HostedSession::~HostedSession() {
-  loop_.unpin(buffer_);
+  if (buffer_ != EventLoop::kNotPinned) loop_.unpin(buffer_);
 }
 
 void HostedSession::call() noexcept {
-  call_.ring();
+  ends_->call();
   add(stats_->doorbells);
 }
 
@@ -51,7 +49,7 @@ void HostedSession::watch_kicks() {
   masked_until_ = kNever;
   // A poll whose removal is on its way is renewed when its last completion comes.
   if (polled_) return;
-  loop_.watch(kick_.fd(), *this);
+  loop_.watch(ends_->kick_fd(), *this);
   polled_ = true;
 }
 
@@ -64,6 +62,7 @@ void HostedSession::ignore_kicks() {
 void HostedSession::guard_kicks(Instant now) {
   if (const Duration deaf = guard_.judge(now); deaf != 0) {
     ignore_kicks();
+    ends_->hold_kicks(deaf);
     masked_until_ = now + deaf;
     spdlog::debug("device {}: kicks from {} announce nothing; not listening for {} us", device_,
                   peer(), deaf / kMicrosecond);
@@ -74,7 +73,7 @@ void HostedSession::guard_kicks(Instant now) {
 
 void HostedSession::complete(std::int32_t result, bool more) {
   if (result >= 0) {
-    kick_.clear();
+    ends_->clear_kick();
     guard_.rung();
     add(stats_->wakeups);
   }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// One session as the driver holds it: the mapped and pinned region, and both doorbells.
+// One session as the driver holds it: the mapped region, pinned where that is possible, and both
+// doorbells.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "driver_vm/engine/event_loop.h"
+#include "driver_vm/session_host/capability.h"
 #include "driver_vm/session_host/counters.h"
 #include "driver_vm/session_host/device_service.h"
 #include "protocols/bell_guard.h"
 #include "protocols/control.h"
-#include "protocols/posix/control_link.h"
-#include "protocols/posix/doorbell.h"
-#include "protocols/posix/mapping.h"
 
 namespace cede::driver {
 
@@ -23,7 +23,7 @@ class HostedSession final : private Event {
  public:
   // Maps and pins the offered region and formats its rings. Invalid: not a well-formed offer.
   // NoMemory: over RLIMIT_MEMLOCK. `loop` and `stats` outlive the session.
-  [[nodiscard]] static Result<std::unique_ptr<HostedSession>> make(ControlLink::Incoming offer,
+  [[nodiscard]] static Result<std::unique_ptr<HostedSession>> make(Capability::Incoming offer,
                                                                    EventLoop& loop,
                                                                    DeviceStats& stats);
   // Precondition: released_by_kernel().
@@ -34,7 +34,7 @@ class HostedSession final : private Event {
   [[nodiscard]] std::uint32_t device() const noexcept { return device_; }
   [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
   [[nodiscard]] std::byte* memory() const noexcept { return region_.data(); }
-  // The region's index among the loop's fixed buffers.
+  // The region's index among the loop's fixed buffers; EventLoop::kNotPinned where it has none.
   [[nodiscard]] std::uint16_t buffer() const noexcept { return buffer_; }
   [[nodiscard]] BellGuard& guard() noexcept { return guard_; }
   [[nodiscard]] DeviceStats& stats() const noexcept { return *stats_; }
@@ -60,8 +60,8 @@ class HostedSession final : private Event {
   [[nodiscard]] bool released_by_kernel() const noexcept { return !polled_; }
 
  private:
-  HostedSession(const ControlLink::Incoming& offer, EventLoop& loop, DeviceStats& stats,
-                Mapping region, std::uint16_t buffer, Fd kick, Fd call);
+  HostedSession(Capability::Incoming offer, EventLoop& loop, DeviceStats& stats,
+                std::span<std::byte> region, std::uint16_t buffer);
   void complete(std::int32_t result, bool more) override;
 
   Handle handle_;
@@ -70,10 +70,9 @@ class HostedSession final : private Event {
   Name peer_;
   EventLoop& loop_;
   DeviceStats* stats_;
-  Mapping region_;
+  std::unique_ptr<SessionEnds> ends_;
+  std::span<std::byte> region_;
   std::uint16_t buffer_;
-  KickWaiter kick_;
-  CallRinger call_;
   BellGuard guard_;
   bool wanted_ = false;  // kicks are to be watched
   bool polled_ = false;  // the kernel has a poll of ours

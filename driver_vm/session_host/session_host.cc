@@ -8,26 +8,26 @@
 
 namespace cede::driver {
 
-SessionHost::SessionHost(Fd capability, EventLoop& loop, DeviceService& service, StatsPage& stats)
-    : link_(std::move(capability)), loop_(loop), service_(service), stats_(stats) {
+SessionHost::SessionHost(Capability& capability, EventLoop& loop, DeviceService& service,
+                         StatsPage& stats)
+    : capability_(capability), loop_(loop), service_(service), stats_(stats) {
   tenants_.reserve(kMaxSessions);
 }
 
 SessionHost::~SessionHost() = default;
 
 void SessionHost::start() {
-  loop_.watch(link_.fd(), *this);
+  loop_.watch(capability_.fd(), *this);
   message_waiting_ = true;  // whatever came before the poll
 }
 
 void SessionHost::complete(std::int32_t /*result*/, bool more) {
   message_waiting_ = true;
-  if (!more && !broker_gone_) loop_.watch(link_.fd(), *this);
+  if (!more && !broker_gone_) loop_.watch(capability_.fd(), *this);
 }
 
 void SessionHost::turn(Instant now) {
-  if (message_waiting_) receive();
-  if (!outbox_.empty()) flush_outbox();
+  if (message_waiting_ || now >= capability_.deadline()) receive();
   bool closing = false;
   for (Tenant& tenant : tenants_) {
     HostedSession& session = *tenant.session;
@@ -45,7 +45,7 @@ void SessionHost::turn(Instant now) {
 }
 
 Instant SessionHost::deadline() const noexcept {
-  Instant first = outbox_.empty() ? kNever : send_again_;
+  Instant first = broker_gone_ ? kNever : capability_.deadline();
   for (const Tenant& tenant : tenants_) first = std::min(first, tenant.session->deadline());
   return first;
 }
@@ -60,28 +60,27 @@ void SessionHost::shut_down() {
 }
 
 bool SessionHost::finished() const noexcept {
-  return (broker_gone_ || (shutting_down_ && outbox_.empty())) && tenants_.empty();
+  return (broker_gone_ || (shutting_down_ && capability_.all_sent())) && tenants_.empty();
 }
 
 void SessionHost::receive() {
   message_waiting_ = false;
   while (!broker_gone_) {
-    Result<ControlLink::Incoming> incoming = link_.receive();
+    Result<Capability::Incoming> incoming = capability_.receive();
     if (incoming) {
       handle(*std::move(incoming));
       continue;
     }
     if (incoming.status() == Status::Busy) return;
     if (incoming.status() != Status::Gone) {
-      spdlog::error("capability socket: {}", to_string(incoming.status()));
+      spdlog::error("capability: {}", to_string(incoming.status()));
     }
     broker_gone_ = true;
-    outbox_.clear();
     shut_down();
   }
 }
 
-void SessionHost::handle(ControlLink::Incoming incoming) {
+void SessionHost::handle(Capability::Incoming incoming) {
   const Message& message = incoming.message;
   if (message.type == MessageType::Offer) {
     offered(std::move(incoming));
@@ -95,7 +94,14 @@ void SessionHost::handle(ControlLink::Incoming incoming) {
     return;
   }
   Tenant* tenant = find(message.subject);
-  if (tenant == nullptr) return;
+  if (tenant == nullptr) {
+    // Closed before the broker heard that it was refused: a refusal comes too late then.
+    const bool refused = std::erase(refused_, message.subject) != 0;
+    if (refused && message.type == MessageType::Closing) {
+      send(MessageType::Release, message.subject);
+    }
+    return;
+  }
   switch (message.type) {
     case MessageType::Connected:
       if (!tenant->closing) connected(*tenant);
@@ -115,7 +121,7 @@ void SessionHost::handle(ControlLink::Incoming incoming) {
   }
 }
 
-void SessionHost::offered(ControlLink::Incoming incoming) {
+void SessionHost::offered(Capability::Incoming incoming) {
   const Handle session = incoming.message.subject;
   const std::uint32_t device = incoming.message.device;
   const Name peer = incoming.message.name;
@@ -128,9 +134,11 @@ void SessionHost::offered(ControlLink::Incoming incoming) {
   spdlog::warn("device {}: session of {} refused: {}{}", device, peer.view(), to_string(status),
                status == Status::NoMemory ? " (raise RLIMIT_MEMLOCK)" : "");
   send(MessageType::Refuse, session, status);
+  if (refused_.size() == kMaxSessions) refused_.pop_front();
+  refused_.push_back(session);
 }
 
-Status SessionHost::admit(ControlLink::Incoming incoming, DeviceInfo& info) {
+Status SessionHost::admit(Capability::Incoming incoming, DeviceInfo& info) {
   const std::uint32_t device = incoming.message.device;
   if (shutting_down_) return Status::Gone;
   if (tenants_.size() == kMaxSessions) return Status::Full;
@@ -187,19 +195,7 @@ void SessionHost::send(MessageType type, Handle session, Status status, const De
   message.subject = session;
   message.status = status;
   message.info = info;
-  outbox_.push_back(message);
-  flush_outbox();
-}
-
-void SessionHost::flush_outbox() {
-  while (!outbox_.empty()) {
-    const Result<std::uint32_t> tag = link_.send(outbox_.front());
-    if (!tag && tag.status() == Status::Busy) {
-      send_again_ = monotonic_now() + kMillisecond;
-      return;
-    }
-    outbox_.pop_front();  // sent, or the broker is gone, as the next receive() will find
-  }
+  capability_.send(message);
 }
 
 }  // namespace cede::driver

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver's end of its capability socket: takes offered sessions in, hands them to the device
+// The driver's end of its capability: takes offered sessions in, hands them to the device
 // class, and lets them go when they close. Knows nothing of what a device does.
 //
 //   Offer      map, pin, format the rings, ask the device class; answer Mapped or Refuse
@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "driver_vm/engine/event_loop.h"
+#include "driver_vm/session_host/capability.h"
 #include "driver_vm/session_host/device_service.h"
 #include "driver_vm/session_host/hosted_session.h"
 #include "protocols/control.h"
-#include "protocols/posix/control_link.h"
 #include "protocols/stats.h"
 
 namespace cede::driver {
@@ -30,8 +30,8 @@ class SessionHost final : private Event {
  public:
   static constexpr std::size_t kMaxSessions = 64;
 
-  // All three outlive the host.
-  SessionHost(Fd capability, EventLoop& loop, DeviceService& service, StatsPage& stats);
+  // All four outlive the host.
+  SessionHost(Capability& capability, EventLoop& loop, DeviceService& service, StatsPage& stats);
   ~SessionHost();
 
   // Begins to listen. After EventLoop::start().
@@ -57,25 +57,23 @@ class SessionHost final : private Event {
 
   void complete(std::int32_t result, bool more) override;
   void receive();
-  void handle(ControlLink::Incoming incoming);
-  void offered(ControlLink::Incoming incoming);
-  [[nodiscard]] Status admit(ControlLink::Incoming incoming, DeviceInfo& info);
+  void handle(Capability::Incoming incoming);
+  void offered(Capability::Incoming incoming);
+  [[nodiscard]] Status admit(Capability::Incoming incoming, DeviceInfo& info);
   void connected(Tenant& tenant);
   void begin_closing(Tenant& tenant);
   void let_go_of_drained();
   [[nodiscard]] Tenant* find(Handle session) noexcept;
   void send(MessageType type, Handle session, Status status = Status::Ok,
             const DeviceInfo& info = {});
-  void flush_outbox();
 
-  ControlLink link_;
+  Capability& capability_;
   EventLoop& loop_;
   DeviceService& service_;
   StatsPage& stats_;
-  std::vector<Tenant> tenants_;  // oldest first
-  std::deque<Message> outbox_;   // what the socket had no room for
-  Instant send_again_ = kNever;
-  bool message_waiting_ = false;  // the socket was reported readable
+  std::vector<Tenant> tenants_;   // oldest first
+  std::deque<Handle> refused_;    // lately
+  bool message_waiting_ = false;  // the capability was reported readable
   bool shutting_down_ = false;
   bool broker_gone_ = false;
 };

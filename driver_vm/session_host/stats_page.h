@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of counters: the supervisor's memfd where it gave one, else memory of our own that
+// The page of counters: the supervisor's memory where it gave some, else memory of our own that
 // nobody looks at.
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "driver_vm/setup_error.h"
 #include "protocols/posix/fd.h"
@@ -29,6 +30,10 @@ class MappedStats {
     mapping_ = *std::move(mapping);
     page_ = reinterpret_cast<StatsPage*>(mapping_.data());
   }
+
+  // Of sizeof(StatsPage) at least.
+  explicit MappedStats(Mapping mapping)
+      : mapping_(std::move(mapping)), page_(reinterpret_cast<StatsPage*>(mapping_.data())) {}
 
   [[nodiscard]] StatsPage& page() const noexcept { return *page_; }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A shared, writable mapping of a whole memfd, such as a session's region.
+// A shared, writable mapping: of a whole memfd, such as a session's region, or of a device.
 #pragma once
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -34,7 +35,13 @@ class Mapping {
     struct stat status {};
     if (::fstat(fd, &status) != 0) return Status::IoError;
     if (size == 0 || static_cast<std::size_t>(status.st_size) != size) return Status::Invalid;
-    void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return map_device(fd, 0, size);
+  }
+  // Maps a part of what has no size that could be asked for. errno says why not.
+  [[nodiscard]] static Result<Mapping> map_device(int fd, std::uint64_t offset,
+                                                  std::size_t size) noexcept {
+    void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                        static_cast<off_t>(offset));
     if (base == MAP_FAILED) return Status::IoError;
     Mapping mapping;
     mapping.bytes_ = {static_cast<std::byte*>(base), size};

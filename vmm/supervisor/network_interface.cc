@@ -27,7 +27,6 @@
 namespace cede::supervisor {
 namespace {
 
-constexpr int kSocketBuffer = 4 << 20;  // each way; the kernel's 208 KiB hold three long segments
 // Messages about links that are thrown away at once; there may be somebody who makes them for ever.
 constexpr int kMostChanges = 1024;
 
@@ -100,24 +99,6 @@ void attach_queue(int fd, const std::string& name, int flags) {
   if (::ioctl(fd, TUNSETOFFLOAD, kOffloads | TUN_F_USO4 | TUN_F_USO6) != 0) {
     check(::ioctl(fd, TUNSETOFFLOAD, kOffloads), "cannot set the offloads");
   }
-}
-
-void bind_packet_socket(int fd, const std::string& interface) {
-  const auto index = interface_index(interface);
-  if (!index) {
-    errno = ENODEV;
-    fail("no such interface");
-  }
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ETH_P_ALL);
-  address.sll_ifindex = static_cast<int>(*index);
-  check(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "cannot bind");
-  packet_mreq all{};
-  all.mr_ifindex = address.sll_ifindex;
-  all.mr_type = PACKET_MR_PROMISC;
-  check(::setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all),
-        "cannot make it promiscuous");
 }
 
 }  // namespace
@@ -195,22 +176,6 @@ void restore_tap(std::span<const Fd> queues, const TapOptions& options) {
     first = false;
   }
   bring_up(options);
-}
-
-Fd open_packet_socket(const std::string& interface) {
-  // Bound to no protocol, and so deaf, until all is set.
-  Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) fail("cannot open a packet socket");
-  constexpr int kOn = 1;
-  const auto set = [&](int level, int option, int value, const char* what) {
-    check(::setsockopt(fd.get(), level, option, &value, sizeof value), what);
-  };
-  set(SOL_PACKET, PACKET_VNET_HDR, kOn, "cannot use virtio headers");
-  set(SOL_PACKET, PACKET_IGNORE_OUTGOING, kOn, "cannot leave out what the host sends");
-  set(SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer, "cannot enlarge the receive buffer");
-  set(SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer, "cannot enlarge the send buffer");
-  bind_packet_socket(fd.get(), interface);
-  return fd;
 }
 
 bool packet_socket_is_lost(int fd) noexcept {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocols/posix/fd.h"
+#include "protocols/posix/packet_socket.h"
 #include "vmm/supervisor/addresses.h"
 
 namespace cede::supervisor {
@@ -46,10 +47,8 @@ struct TapOptions {
 // as well goes on with them. To be called in the namespace of the TAP. EBUSY: as for open_tap().
 void restore_tap(std::span<const Fd> queues, const TapOptions& options);
 
-// A socket for all frames that come in by an interface of this namespace (AF_PACKET), behind a
-// virtio_net_hdr of 10 bytes, without blocking. ENODEV: there is no such interface.
-[[nodiscard]] Fd open_packet_socket(const std::string& interface);
-// The interface was removed: the socket takes and gives nothing until it is restored.
+// Of a packet socket (protocols/posix/packet_socket.h). The interface was removed: it takes and
+// gives nothing until it is restored.
 [[nodiscard]] bool packet_socket_is_lost(int fd) noexcept;
 // Binds it to the interface that has the name now. ENODEV: there is none.
 void restore_packet_socket(int fd, const std::string& interface);

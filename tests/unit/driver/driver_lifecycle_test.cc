@@ -59,6 +59,18 @@ TEST_F(DriverLifecycle, MalformedOffersAreRefused) {
   EXPECT_EQ(driver_.hang_up(), 0);
 }
 
+// A client that asks for what is refused and closes at once: the broker takes no refusal any more,
+// and would have the driver killed that does not let go.
+TEST_F(DriverLifecycle, AClosingThatCrossesARefusalIsReleased) {
+  SessionParts wrong = make_session_parts(kSmall);
+  wrong.geometry.slot_bytes = 64;
+  const Handle session = driver_.new_session();
+  driver_.offer(session, 0, wrong);
+  driver_.send(MessageType::Closing, session);
+  driver_.expect(MessageType::Refuse, session);
+  driver_.expect(MessageType::Release, session);
+}
+
 TEST_F(DriverLifecycle, NothingIsTakenBeforeTheSessionIsConnected) {
   SessionParts parts = make_session_parts(kSmall);
   const Handle session = driver_.new_session();

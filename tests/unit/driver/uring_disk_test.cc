@@ -32,7 +32,7 @@ class UringDiskErases : public testing::Test, public DiskClient {
   }
   DiskOutcome erase(const DiskFacts& facts, DiskRequest::Kind kind, bool unmap = false) {
     EventLoop loop;
-    UringDisk disk(fd_.get(), facts, loop, 1);
+    UringDisk disk(fd_.get(), facts, loop, 1, RequestMemory::Pinned);
     disk.attach(*this);
     loop.start(disk_operations());
     DiskRequest request{.kind = kind, .unmap = unmap, .length = kLength, .offset = kFrom};

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions over a capability socket: regions are memfds, bells are datagram pairs.
+#pragma once
+
+#include <deque>
+
+#include "driver_vm/session_host/capability.h"
+#include "protocols/posix/control_link.h"
+#include "protocols/posix/fd.h"
+
+namespace cede::driver {
+
+class SocketCapability final : public Capability {
+ public:
+  explicit SocketCapability(Fd socket) noexcept : link_(std::move(socket)) {}
+
+  [[nodiscard]] int fd() const noexcept override { return link_.fd(); }
+  [[nodiscard]] Result<Incoming> receive() override;
+  [[nodiscard]] Instant deadline() const noexcept override {
+    return outbox_.empty() ? kNever : send_again_;
+  }
+  void send(const Message& message) override;
+  [[nodiscard]] bool all_sent() const noexcept override { return outbox_.empty(); }
+
+ private:
+  void flush();
+
+  ControlLink link_;
+  std::deque<Message> outbox_;  // what the socket had no room for
+  Instant send_again_ = kNever;
+};
+
+}  // namespace cede::driver
