@@ -26,6 +26,8 @@ class FakeMonitor {
     client_ = Fd(ends[1]);
   }
   [[nodiscard]] Fd take_client() { return std::move(client_); }
+  // Readable when there may be a command to hear().
+  [[nodiscard]] int fd() const noexcept { return qemu_.get(); }
 
   void say(std::string_view text) const {
     EXPECT_EQ(::send(qemu_.get(), text.data(), text.size(), MSG_NOSIGNAL),
@@ -72,6 +74,8 @@ class FakeMonitor {
         R"("data": {"device": ")" +
         device + R"(", "path": "/machine/peripheral/)" + device + R"("}})" + "\r\n");
   }
+  // For a real QEMU.
+  [[nodiscard]] Fd take_qemu() { return std::move(qemu_); }
   void hang_up() { qemu_.reset(); }
 
  private:

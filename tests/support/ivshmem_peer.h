@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,6 +30,18 @@ inline Fd make_region(std::uint64_t bytes, int seals = F_SEAL_SHRINK | F_SEAL_GR
   EXPECT_EQ(::fcntl(region.get(), F_ADD_SEALS, seals), 0);
   return region;
 }
+
+// The stream pair that a bell device's set-up goes through.
+struct BellSocket {
+  BellSocket() {
+    std::array<int, 2> pair{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    server = Fd(pair[0]);
+    client = Fd(pair[1]);
+  }
+  Fd server;
+  Fd client;  // QEMU's
+};
 
 struct IvshmemMessage {
   std::int64_t value = 0;

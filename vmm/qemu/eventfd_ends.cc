@@ -2,11 +2,26 @@
 #include "vmm/qemu/eventfd_ends.h"
 
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace cede::qemu {
 namespace {
 
 constexpr unsigned kEntries = 1;
+
+// From here on the ring does no-ops and nothing else. Debian 12's shared liburing does not export
+// the two calls.
+bool enable_for_nops(const io_uring& ring) {
+  io_uring_restriction only{};
+  only.opcode = IORING_RESTRICTION_SQE_OP;
+  only.sqe_op = IORING_OP_NOP;
+  const auto registers = [&](unsigned operation, void* argument, unsigned count) {
+    return ::syscall(__NR_io_uring_register, ring.ring_fd, operation, argument, count) == 0;
+  };
+  return registers(IORING_REGISTER_RESTRICTIONS, &only, 1) &&
+         registers(IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+}
 
 }  // namespace
 
@@ -17,10 +32,14 @@ void InterruptEnd::Close::operator()(io_uring* ring) const noexcept {
 
 Result<InterruptEnd> InterruptEnd::make(int eventfd) {
   auto ring = std::make_unique<io_uring>();
-  if (::io_uring_queue_init(kEntries, ring.get(), 0) != 0) return Status::IoError;
+  if (::io_uring_queue_init(kEntries, ring.get(), IORING_SETUP_R_DISABLED) != 0) {
+    return Status::IoError;
+  }
   InterruptEnd end;
   end.ring_.reset(ring.release());
-  if (::io_uring_register_eventfd(end.ring_.get(), eventfd) != 0) return Status::IoError;
+  const bool ready =
+      ::io_uring_register_eventfd(end.ring_.get(), eventfd) == 0 && enable_for_nops(*end.ring_);
+  if (!ready) return Status::IoError;
   return end;
 }
 

@@ -14,7 +14,8 @@
 //
 // InterruptEnd   an io_uring of our own, with the eventfd registered. At each completion the kernel
 //                signals it as KVM does (eventfd_signal): that looks at no flag, saturates, and
-//                waits for nobody. The completion is a no-op's, done within its submission.
+//                waits for nobody. The completion is a no-op's, done within its submission, and
+//                the ring can do nothing else: a sandbox's filter does not see into rings.
 // DoorbellEnd    an epoll set with the eventfd in it, edge-triggered. Every write to an eventfd is
 //                an edge, whatever the counter is, so there is no need to ever read it.
 //

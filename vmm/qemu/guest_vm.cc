@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "vmm/process/deadline.h"
+#include "vmm/qemu/escaped.h"
 
 namespace cede::qemu {
 namespace {
@@ -38,16 +39,6 @@ std::string control_socket(const std::string& run_directory) {
 }
 std::string console_file(const std::string& run_directory) {
   return run_directory + "/console.log";
-}
-
-// A value inside one of QEMU's comma-separated options: a comma is written twice.
-std::string escaped(std::string_view value) {
-  std::string result;
-  for (const char c : value) {
-    result += c;
-    if (c == ',') result += ',';
-  }
-  return result;
 }
 
 std::string error_text() {

@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cstdint>
 #include <span>
 
@@ -50,36 +49,29 @@ Fd hang_up_of(const Fd& socket) {
 
 }  // namespace
 
-Result<IvshmemEnds> IvshmemServer::make(int region, unsigned bells) {
+Result<IvshmemEnds> IvshmemServer::make(Fd socket, int region, unsigned bells) {
   if (bells < 1 || bells > kMaxBells) return Status::Invalid;
   if (const Result<std::uint64_t> bytes = region_bytes(region); !bytes) return bytes.status();
 
-  std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-    return Status::IoError;
-  }
-  Fd ours(pair[0]);
-  Fd client(pair[1]);
   // QEMU cannot send on its end then, nor make us close descriptors that it has sent.
-  if (::shutdown(ours.get(), SHUT_RD) != 0) return Status::IoError;
-  (void)::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom);
-  Fd hang_up = hang_up_of(ours);
+  if (::shutdown(socket.get(), SHUT_RD) != 0) return Status::IoError;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom);
+  Fd hang_up = hang_up_of(socket);
   if (!hang_up) return Status::IoError;
 
-  Status status = queue(ours, kVersion);
-  if (status == Status::Ok) status = queue(ours, kIvshmemGuest);
-  if (status == Status::Ok) status = queue(ours, kSharedMemory, region);
+  Status status = queue(socket, kVersion);
+  if (status == Status::Ok) status = queue(socket, kIvshmemGuest);
+  if (status == Status::Ok) status = queue(socket, kSharedMemory, region);
   std::vector<DoorbellEnd> doorbells;
   std::vector<InterruptEnd> interrupts;
   for (unsigned i = 0; i < bells && status == Status::Ok; ++i) {
-    status = queue_bell(ours, kIvshmemClients, doorbells);
+    status = queue_bell(socket, kIvshmemClients, doorbells);
   }
   for (unsigned i = 0; i < bells && status == Status::Ok; ++i) {
-    status = queue_bell(ours, kIvshmemGuest, interrupts);
+    status = queue_bell(socket, kIvshmemGuest, interrupts);
   }
   if (status != Status::Ok) return status;
-  return IvshmemEnds{.server = IvshmemServer(std::move(ours), std::move(hang_up)),
-                     .client = std::move(client),
+  return IvshmemEnds{.server = IvshmemServer(std::move(socket), std::move(hang_up)),
                      .interrupts = std::move(interrupts),
                      .doorbells = std::move(doorbells)};
 }

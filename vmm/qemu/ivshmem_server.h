@@ -11,10 +11,11 @@
 //   kIvshmemGuest   + eventfd    which QEMU or KVM injects as MSI-X; one for each bell
 //
 // QEMU reads the first three in its main loop, blocking: a server that stalls in between stops the
-// whole VM. So nothing is served on demand. make() writes all of it into a socket pair at once, and
-// QEMU inherits the other end with everything in its queue (device_arguments()). That also means
-// one client only, no path in the file system, no half-sent set-up, and that our copies of the
-// eventfds are closed before anybody else has them (eventfd_ends.h says why that matters).
+// whole VM. So nothing is served on demand. make() writes all of it at once into a socket whose
+// other end QEMU inherits (device_arguments()): it is in the queue before QEMU asks, or QEMU waits
+// for it at its start, while it has no guest to stop. That also means one client only, no path in
+// the file system, no half-sent set-up unless this process dies, and that our copies of the
+// eventfds are closed before a guest runs (eventfd_ends.h says why that matters).
 //
 // The device is for a VM's whole life. QEMU 7.2 must not be asked to unplug it: under TCG it leaves
 // the handlers of the vectors' descriptors registered, with freed memory, and dies as soon as a
@@ -38,12 +39,13 @@ struct IvshmemEnds;
 
 class IvshmemServer {
  public:
-  // Makes the eventfds and queues the whole set-up. `region`, a memfd, is borrowed; it may be a
-  // page that nobody uses. Invalid: `bells` is not 1 to kMaxBells; or as region_bytes() says.
-  // Busy: the socket has no room for so many (net.core.wmem_max).
-  [[nodiscard]] static Result<IvshmemEnds> make(int region, unsigned bells);
+  // Makes the eventfds and queues the whole set-up. `socket` is one end of a stream pair that
+  // nobody has written to. `region`, a memfd, is borrowed; it may be a page that nobody uses.
+  // Invalid: `bells` is not 1 to kMaxBells; or as region_bytes() says. Busy: the socket has no room
+  // for so many (net.core.wmem_max). Gone: nobody has the other end.
+  [[nodiscard]] static Result<IvshmemEnds> make(Fd socket, int region, unsigned bells);
 
-  // QEMU's arguments for the device, on a client's end that QEMU inherits under this number.
+  // QEMU's arguments for the device, on the socket's other end, inherited under this number.
   [[nodiscard]] static std::vector<std::string> device_arguments(int client, unsigned bells);
 
   // Readable once QEMU has closed its end: it is gone, or had better be.
@@ -60,7 +62,6 @@ class IvshmemServer {
 
 struct IvshmemEnds {
   IvshmemServer server;
-  Fd client;                             // for QEMU; to be closed here once it was started
   std::vector<InterruptEnd> interrupts;  // one for each bell
   std::vector<DoorbellEnd> doorbells;    // likewise
 };

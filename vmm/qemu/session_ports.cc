@@ -11,7 +11,9 @@ namespace cede::qemu {
 namespace {
 
 constexpr std::uint64_t kMiB = 1UL << 20;
-constexpr std::uint64_t kLeastReserve = 2 * kMiB;  // the granularity of a bridge's windows is 1
+// With three ports or more, so much that firmware has to put the windows above 4 GiB. Below, memory
+// is not cached (MTRR), whatever a guest's driver asks for.
+constexpr std::uint64_t kLeastReserve = 512 * kMiB;
 
 }  // namespace
 
@@ -20,7 +22,8 @@ std::string session_port(unsigned index) {
 }
 
 std::vector<std::string> session_port_arguments(unsigned ports, std::uint64_t largest_region) {
-  const std::uint64_t reserve = std::max(largest_region, kLeastReserve) / kMiB;
+  // A window begins at any MiB, and a region at a multiple of its size: twice as much has room.
+  const std::uint64_t reserve = std::max(2 * largest_region, kLeastReserve) / kMiB;
   std::vector<std::string> arguments;
   for (unsigned i = 0; i < std::min(ports, kMaxSessionPorts); ++i) {
     const unsigned function = i % kPortsPerSlot;

@@ -18,7 +18,7 @@ inline constexpr unsigned kMaxSessionPorts = 120;
 
 // The arguments for `ports` of them, each with address space for one region of up to
 // `largest_region` bytes, a power of two: firmware reserves it at boot, and a larger region would
-// get no address later. Above 4 GiB where it does not fit below.
+// get no address later. All above 4 GiB, if there are three ports or more.
 [[nodiscard]] std::vector<std::string> session_port_arguments(unsigned ports,
                                                               std::uint64_t largest_region);
 

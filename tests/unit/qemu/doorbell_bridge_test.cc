@@ -18,10 +18,14 @@ constexpr DoorbellBridge::Nanoseconds kSecond = 1'000'000'000;
 
 class DoorbellBridgeTest : public ::testing::Test {
  protected:
-  DoorbellBridgeTest() : ends_(make_ends()), peer_(ends_.client.get()), bridge_(make_bridge()) {}
+  DoorbellBridgeTest()
+      : ends_(make_ends(std::move(socket_.server))),
+        peer_(socket_.client.get()),
+        bridge_(make_bridge()) {}
 
-  static IvshmemEnds make_ends() {
-    Result<IvshmemEnds> ends = IvshmemServer::make(test::make_region(1UL << 20).get(), 1);
+  static IvshmemEnds make_ends(Fd socket) {
+    Result<IvshmemEnds> ends =
+        IvshmemServer::make(std::move(socket), test::make_region(1UL << 20).get(), 1);
     if (!ends) throw std::runtime_error("no server");
     return *std::move(ends);
   }
@@ -51,6 +55,7 @@ class DoorbellBridgeTest : public ::testing::Test {
 
   DoorbellEnds kick_ = *make_doorbell();
   DoorbellEnds call_ = *make_doorbell();
+  test::BellSocket socket_;
   IvshmemEnds ends_;
   test::IvshmemPeer peer_;
   DoorbellBridge bridge_;

@@ -18,13 +18,16 @@ namespace cede::qemu {
 namespace {
 
 TEST(EventfdHang, AQemuStuckInWaitingHangsNeitherBellsNorTheirEnd) {
-  Result<IvshmemEnds> made = IvshmemServer::make(test::make_region(4096).get(), 1);
+  test::BellSocket socket;
+  Result<IvshmemEnds> made =
+      IvshmemServer::make(std::move(socket.server), test::make_region(4096).get(), 1);
   ASSERT_TRUE(made);
   std::optional<IvshmemEnds> ends = *std::move(made);
   std::optional<test::IvshmemPeer> qemu;
   test::Attacker attacker(
       [&](void* page) {
-        qemu.emplace(ends->client.get());
+        qemu.emplace(socket.client.get());
+        socket.client.reset();
         ends.reset();
         const int set = ::epoll_create1(EPOLL_CLOEXEC);
         for (const int fd : {qemu->vector(0), qemu->doorbell(0)}) {
@@ -44,8 +47,10 @@ TEST(EventfdHang, AQemuStuckInWaitingHangsNeitherBellsNorTheirEnd) {
       (void)ends->interrupts[0].ring();
       ends->doorbells[0].clear();
     }
+    socket.client.reset();
     ends.reset();
   });
+  socket.client.reset();
   ends.reset();
   EXPECT_TRUE(victim.exits_within(test::kReturns));
   attacker.kill();

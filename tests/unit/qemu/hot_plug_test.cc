@@ -283,17 +283,17 @@ TEST_F(HotPlugTest, AQemuThatEndedIsGone) {
 }
 
 TEST(SessionPorts, AreFunctionsOfTheRootBus) {
-  const std::vector<std::string> arguments = session_port_arguments(10, 64UL << 20);
+  const std::vector<std::string> arguments = session_port_arguments(10, 1UL << 30);
   ASSERT_EQ(arguments.size(), 20U);
   EXPECT_EQ(arguments[0], "-device");
   EXPECT_EQ(arguments[1],
             "pcie-root-port,id=session-port0,bus=pcie.0,addr=10.0,multifunction=on,chassis=1,"
-            "slot=0,pref64-reserve=64M,io-reserve=0");
+            "slot=0,pref64-reserve=2048M,io-reserve=0");
   EXPECT_EQ(arguments[19],
             "pcie-root-port,id=session-port9,bus=pcie.0,addr=11.1,chassis=10,slot=9,"
-            "pref64-reserve=64M,io-reserve=0");
+            "pref64-reserve=2048M,io-reserve=0");
   EXPECT_EQ(session_port_arguments(1000, 4096).size(), 2 * kMaxSessionPorts);
-  EXPECT_NE(session_port_arguments(1, 4096)[1].find("pref64-reserve=2M"), std::string::npos);
+  EXPECT_NE(session_port_arguments(1, 4096)[1].find("pref64-reserve=512M"), std::string::npos);
 }
 
 }  // namespace

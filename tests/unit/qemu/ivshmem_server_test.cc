@@ -33,17 +33,21 @@ std::size_t open_files() {
 
 class IvshmemServerTest : public ::testing::Test {
  protected:
-  [[nodiscard]] IvshmemEnds serve(unsigned bells = 1) const {
-    Result<IvshmemEnds> ends = IvshmemServer::make(region_.get(), bells);
+  struct Served : IvshmemEnds {
+    Fd client;
+  };
+  [[nodiscard]] Served serve(unsigned bells = 1) const {
+    test::BellSocket socket;
+    Result<IvshmemEnds> ends = IvshmemServer::make(std::move(socket.server), region_.get(), bells);
     if (!ends) throw std::runtime_error(std::string(to_string(ends.status())));
-    return *std::move(ends);
+    return {*std::move(ends), std::move(socket.client)};
   }
   Fd region_ = test::make_region(kRegion);
 };
 
 TEST_F(IvshmemServerTest, QueuesTheWholeSetUpInTheOrderOfTheSpecification) {
   for (const unsigned bells : {1U, 2U, kMaxBells}) {
-    const IvshmemEnds ends = serve(bells);
+    const Served ends = serve(bells);
     const test::IvshmemPeer peer(ends.client.get());
     ASSERT_EQ(peer.messages.size(), 3 + 2 * bells);
     EXPECT_EQ(peer.messages[0].value, 0) << "the version";
@@ -69,7 +73,7 @@ TEST_F(IvshmemServerTest, QemuIsToldWhereItsEndIs) {
 }
 
 TEST_F(IvshmemServerTest, BellsReachTheOtherEnd) {
-  IvshmemEnds ends = serve(2);
+  Served ends = serve(2);
   const test::IvshmemPeer peer(ends.client.get());
   EXPECT_FALSE(test::readable(peer.vector(0)));
   EXPECT_TRUE(ends.interrupts[0].ring());
@@ -91,7 +95,8 @@ TEST_F(IvshmemServerTest, BellsReachTheOtherEnd) {
 
 TEST_F(IvshmemServerTest, RefusesWhatWouldAbortOrKillQemu) {
   const auto status_of = [](const Fd& region, unsigned bells = 1) {
-    return IvshmemServer::make(region.get(), bells).status();
+    test::BellSocket socket;
+    return IvshmemServer::make(std::move(socket.server), region.get(), bells).status();
   };
   EXPECT_EQ(status_of(test::make_region(3UL << 20)), Status::Invalid) << "not a power of two";
   EXPECT_EQ(status_of(test::make_region(0)), Status::Invalid);
@@ -104,9 +109,15 @@ TEST_F(IvshmemServerTest, RefusesWhatWouldAbortOrKillQemu) {
   EXPECT_EQ(status_of(region_, kMaxBells + 1), Status::Invalid);
 }
 
+TEST_F(IvshmemServerTest, AQemuThatIsGoneBeforeItsSetUpIsNoticed) {
+  test::BellSocket socket;
+  socket.client.reset();
+  EXPECT_EQ(IvshmemServer::make(std::move(socket.server), region_.get(), 1).status(), Status::Gone);
+}
+
 TEST_F(IvshmemServerTest, KeepsNoEventfdOpen) {
   const std::size_t before = open_files();
-  const IvshmemEnds ends = serve(2);
+  const Served ends = serve(2);
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code gone;
     const std::string file = std::filesystem::read_symlink(entry.path(), gone).string();
@@ -119,14 +130,14 @@ TEST_F(IvshmemServerTest, LeavesNothingBehind) {
   (void)serve();
   const std::size_t before = open_files();
   for (int i = 0; i < 100; ++i) {
-    IvshmemEnds ends = serve(2);
+    Served ends = serve(2);
     EXPECT_TRUE(ends.interrupts[0].ring());
   }
   EXPECT_EQ(open_files(), before);
 }
 
 TEST_F(IvshmemServerTest, SeesThatItsClientHasGone) {
-  IvshmemEnds ends = serve();
+  Served ends = serve();
   EXPECT_FALSE(ends.server.client_gone());
   EXPECT_FALSE(test::readable(ends.server.fd()));
   ends.client.reset();  // with everything unread
@@ -137,7 +148,7 @@ TEST_F(IvshmemServerTest, SeesThatItsClientHasGone) {
 }
 
 TEST_F(IvshmemServerTest, AClientThatClosesInTheMiddleOfAMessageIsNoProblem) {
-  IvshmemEnds ends = serve();
+  Served ends = serve();
   char half[4];
   ASSERT_EQ(::recv(ends.client.get(), half, sizeof half, MSG_DONTWAIT), 4);
   ends.client.reset();
@@ -145,7 +156,7 @@ TEST_F(IvshmemServerTest, AClientThatClosesInTheMiddleOfAMessageIsNoProblem) {
 }
 
 TEST_F(IvshmemServerTest, TheClientCannotSendAnything) {
-  const IvshmemEnds ends = serve();
+  const Served ends = serve();
   const char junk[3] = {};
   EXPECT_EQ(::send(ends.client.get(), junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL), -1);
   EXPECT_EQ(errno, EPIPE);
@@ -159,7 +170,7 @@ TEST_F(IvshmemServerTest, TheClientCannotSendAnything) {
 // What a hostile QEMU does to hang whoever writes or reads an eventfd with it. ctest's limit is the
 // judge.
 TEST_F(IvshmemServerTest, ASaturatedBlockingEventfdHangsNobody) {
-  IvshmemEnds ends = serve();
+  Served ends = serve();
   const test::IvshmemPeer peer(ends.client.get());
   for (const int fd : {peer.vector(0), peer.doorbell(0)}) {
     ASSERT_EQ(::eventfd_write(fd, UINT64_MAX - 1), 0);
@@ -179,7 +190,7 @@ TEST_F(IvshmemServerTest, ASaturatedBlockingEventfdHangsNobody) {
 }
 
 TEST_F(IvshmemServerTest, EventfdsWatchedTooOftenStillRing) {
-  IvshmemEnds ends = serve();
+  Served ends = serve();
   const test::IvshmemPeer peer(ends.client.get());
   std::vector<Fd> sets;
   for (int i = 0; i < 200; ++i) {
