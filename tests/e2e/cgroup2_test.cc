@@ -21,9 +21,10 @@ class Cgroup2 : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::string initrd = directory_.path("initramfs.cpio.gz");
-    std::string pack = CEDE_INITRAMFS_WITH " " + test::guest_initrd() + " " + initrd;
+    std::string pack = CEDE_IMAGES_APPEND " " + test::guest_initrd() + " " + initrd;
     for (const char* program : {CEDE_BROKER_BINARY, CEDE_BROKER_TEST, CEDE_BROKER_PARTS_TEST}) {
-      pack += std::string(" ") + program;
+      // The guest mounts file systems of its own on some places where builds happen.
+      pack += std::string(" ") + program + "=/programs" + program;
     }
     ASSERT_EQ(std::system(pack.c_str()), 0);  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
 
