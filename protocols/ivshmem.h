@@ -4,7 +4,8 @@
 // Bells: one ivshmem-doorbell device of QEMU's for all sessions, there for the VM's whole life
 // (QEMU's docs/specs/ivshmem-spec, revision 1). Session n has bell n in both directions: the guest
 // rings its client by writing doorbell_to_client(n) to the register kIvshmemDoorbell of BAR 0; the
-// client's kick arrives as MSI-X vector n. Neither is ever acknowledged.
+// client's kick arrives as MSI-X vector n. Neither is ever acknowledged. BAR 2 of the device is for
+// the driver's counters, a StatsPage (protocols/stats.h), if it is large enough.
 //
 // Regions: one ivshmem-plain device for each session, plugged behind the root port of the same
 // number; BAR 2 is the region.

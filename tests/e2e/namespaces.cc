@@ -44,11 +44,11 @@ void TwoNamespaces::up(const std::string& driver, const std::string& alice,
         "  driver = \"sw0\"\n  tap = \"{0}0\"\n  netns = \"{1}\"\n  address = \"{2}/24\"\n{3}\n",
         name, netns.path(), address, device);
   };
-  system_.describe(fmt::format(
-      "name = \"{}\"\nbudget = \"32M\"\n{}\n[[driver]]\nname = \"sw0\"\nkind = \"net\"\n"
-      "{}\n{}{}",
-      system_.name(), for_all_, driver, client("alice", alice_, kAlice, alice),
-      client("bob", bob_, kBob, bob)));
+  system_.describe(
+      fmt::format("name = \"{}\"\nbudget = \"32M\"\n{}\n[[driver]]\nname = \"sw0\"\nkind = \"{}\"\n"
+                  "{}\n{}{}",
+                  system_.name(), for_all_, kind_, driver, client("alice", alice_, kAlice, alice),
+                  client("bob", bob_, kBob, bob)));
   system_.up();
 }
 

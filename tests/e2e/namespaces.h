@@ -58,6 +58,7 @@ class TwoNamespaces : public ::testing::Test {
                            const std::string& address, const std::string& options);
   [[nodiscard]] std::uint64_t drops(const std::string& client, const char* reason) const;
 
+  std::string kind_ = "net";
   std::string for_all_;  // lines for the system as a whole
   RunningSystem system_{"e2e-net"};
   Namespace alice_{"cede-e2e-alice"};

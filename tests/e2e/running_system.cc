@@ -6,11 +6,12 @@
 #include <stdlib.h>
 
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "vmm/cli/demo/leftovers.h"
-#include "vmm/cli/demo/stage.h"
 #include "vmm/supervisor/control_client.h"
+#include "vmm/supervisor/runtime_dir.h"
 
 namespace cede::test {
 namespace {
@@ -41,8 +42,17 @@ void RunningSystem::describe(const std::string& text) const {
 }
 
 void RunningSystem::up() const {
-  const auto result = cede({"up", file("system.toml").string()});
+  const auto result = try_up();
   ASSERT_EQ(result.exit_status, 0) << result.output;
+}
+
+cli::ToolResult RunningSystem::try_up() const {
+  return cede({"up", file("system.toml").string()});
+}
+
+void RunningSystem::connect(const std::string& client, const std::string& device) const {
+  const auto result = cede({"connect", name_, client, device});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
 }
 
 bool RunningSystem::down(const std::vector<std::string>& interfaces) const {
@@ -74,35 +84,53 @@ boost::json::object RunningSystem::session(const std::string& client,
   return {};
 }
 
-void RunningSystem::kill_domain(const std::string& domain) {
+boost::json::object RunningSystem::domain(const std::string& domain) const {
   const boost::json::object now = ledger();
   for (const auto& row : now.at("domains").as_array()) {
-    if (row.at("name").as_string() != domain) continue;
-    const auto pid = row.at("pid").to_number<pid_t>();
-    ASSERT_GT(pid, 0) << domain << " does not run";
-    ASSERT_EQ(::kill(pid, SIGKILL), 0);
-    lives_[domain] = row.at("lives").to_number<std::int64_t>() + 1;
+    if (row.at("name").as_string() == domain) return row.as_object();
   }
+  ADD_FAILURE() << "no domain " << domain;
+  return {};
+}
+
+std::string RunningSystem::log(const std::string& domain) const {
+  std::ifstream file(supervisor::log_directory(name_) / (domain + ".log"));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void RunningSystem::kill_domain(const std::string& domain, const char* process) {
+  const auto pid = this->domain(domain).at(process).to_number<pid_t>();
+  ASSERT_GT(pid, 0) << domain << " does not run";
+  expect_new_life(domain);
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+}
+
+void RunningSystem::expect_new_life(const std::string& domain) {
+  lives_[domain] = this->domain(domain).at("lives").to_number<std::int64_t>() + 1;
 }
 
 pid_t RunningSystem::supervisor_pid() const {
   return ledger().at("pid").to_number<pid_t>();
 }
 
-void RunningSystem::expect_whole_again() const {
-  EXPECT_TRUE(eventually([this] {
-    const boost::json::object now = ledger();
-    for (const auto& row : now.at("domains").as_array()) {
-      const auto killed = lives_.find(std::string(row.at("name").as_string()));
-      if (killed != lives_.end() && row.at("lives").to_number<std::int64_t>() < killed->second) {
-        return false;
-      }
-    }
-    for (const auto& session : now.at("sessions").as_array()) {
-      if (session.at("state").as_string() != "connected") return false;
-    }
-    return now.at("leaving").as_array().empty();
-  })) << boost::json::serialize(ledger());
+void RunningSystem::expect_whole_again(std::chrono::seconds patience) const {
+  EXPECT_TRUE(eventually(
+      [this] {
+        const boost::json::object now = ledger();
+        for (const auto& row : now.at("domains").as_array()) {
+          const auto killed = lives_.find(std::string(row.at("name").as_string()));
+          if (killed != lives_.end() &&
+              row.at("lives").to_number<std::int64_t>() < killed->second) {
+            return false;
+          }
+        }
+        for (const auto& session : now.at("sessions").as_array()) {
+          if (session.at("state").as_string() != "connected") return false;
+        }
+        return now.at("leaving").as_array().empty();
+      },
+      patience))
+      << boost::json::serialize(ledger());
   expect_balanced();
 }
 

@@ -14,13 +14,20 @@
 #include <thread>
 #include <vector>
 
+#include "vmm/cli/demo/stage.h"
+
 namespace cede::test {
 
-// Looks for half a minute. True: it came about.
-bool eventually(auto condition) {
-  for (int i = 0; i < 600; ++i) {
+inline constexpr std::chrono::seconds kPatience{30};
+// Of a driver VM, which has to boot first.
+inline constexpr std::chrono::seconds kBootPatience{180};
+
+// Looks again and again. True: it came about.
+bool eventually(auto condition, std::chrono::seconds patience = kPatience) {
+  constexpr std::chrono::milliseconds kLook{50};
+  for (auto looks = patience / kLook; looks > 0; --looks) {
     if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(kLook);
   }
   return false;
 }
@@ -43,6 +50,9 @@ class RunningSystem {
   // `cede up` of a description, which is kept for the next up().
   void describe(const std::string& text) const;
   void up() const;
+  [[nodiscard]] cli::ToolResult try_up() const;
+  // `cede connect`, which returns when it is.
+  void connect(const std::string& client, const std::string& device) const;
   // `cede down`. True: every page came home. A leftover of the system is a failure; `interfaces`
   // are its TAPs.
   bool down(const std::vector<std::string>& interfaces = {}) const;
@@ -55,10 +65,17 @@ class RunningSystem {
                                             const std::string& device) const;
   [[nodiscard]] pid_t supervisor_pid() const;
 
-  // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
-  void kill_domain(const std::string& domain);
+  [[nodiscard]] boost::json::object domain(const std::string& domain) const;
+  // What a domain has printed, or a driver VM's guest: "disk0.console".
+  [[nodiscard]] std::string log(const std::string& domain) const;
+
+  // SIGKILL to a domain's process, or to a VM's QEMU ("vm_pid"); expect_whole_again() then waits
+  // for its next life.
+  void kill_domain(const std::string& domain, const char* process = "pid");
+  // A domain is about to end without being killed; likewise.
+  void expect_new_life(const std::string& domain);
   // Every killed domain lives again, every session is connected, the books balance.
-  void expect_whole_again() const;
+  void expect_whole_again(std::chrono::seconds patience = kPatience) const;
   void expect_balanced() const;
 
  private:

@@ -25,11 +25,9 @@ constexpr std::uint64_t kVolume = 64 * kMiB;
 constexpr auto kBootTime = 120s;
 constexpr auto kCommandTime = 120s;
 
-std::string description(const std::string& name) {
+std::string description(const std::string& name, const std::string& driver) {
   std::string text = fmt::format(
-      "name = \"{}\"\nbudget = \"64M\"\n[[driver]]\nname = \"disk0\"\nkind = \"block\"\n"
-      "disk = \"disk.img\"\n",
-      name);
+      "name = \"{}\"\nbudget = \"64M\"\n[[driver]]\nname = \"disk0\"\n{}", name, driver);
   for (const auto& [client, offset] : {std::pair{"alice", kMiB}, {"bob", kMiB + kVolume}}) {
     text += fmt::format("  [[driver.volume]]\n  name = \"{}\"\n  offset = {}\n  size = {}\n",
                         client, offset, kVolume);
@@ -56,7 +54,7 @@ void TwoGuests::SetUp() {
   clients_[1].offset = kMiB + kVolume;
   const Fd disk_file(::open(disk().c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   ASSERT_EQ(::ftruncate(disk_file.get(), static_cast<off_t>(2 * kMiB + 2 * kVolume)), 0);
-  system_.describe(description(system_.name()));
+  system_.describe(description(system_.name(), driver()));
   system_.up();
   for (Client& client : clients_) boot(client);
   for (Client& client : clients_) {
@@ -122,6 +120,12 @@ void TwoGuests::write_some(int rounds) {
 
 void TwoGuests::random_pause() {
   std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
+}
+
+void TwoGuests::expect_no_guest_saw_an_error() {
+  for (Client& client : clients_) {
+    run(client, "! dmesg | grep -E 'I/O error|EXT4-fs error|Remounting filesystem read-only'");
+  }
 }
 
 void TwoGuests::expect_on_disk(const Client& client, bool died) {

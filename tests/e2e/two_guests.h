@@ -37,6 +37,11 @@ class TwoGuests : public ::testing::Test {
   Client& bob() { return clients_[1]; }
   [[nodiscard]] std::string disk() const { return system_.file("disk.img").string(); }
 
+  // What serves the disk: a driver's keys but for its name and its volumes.
+  [[nodiscard]] virtual std::string driver() const {
+    return "kind = \"block\"\ndisk = \"disk.img\"\n";
+  }
+
   void boot(Client& client);  // a new QEMU for the client
   void make_file_system(Client& client);
   void mount(Client& client);
@@ -51,6 +56,8 @@ class TwoGuests : public ::testing::Test {
   // Waits for a random moment while writes are on their way.
   void random_pause();
 
+  // No guest's kernel has complained of its disk.
+  void expect_no_guest_saw_an_error();
   // Reads every acknowledged file from the image by the host's own tools and compares. The client's
   // guest has unmounted cleanly, or died (then a copy of its volume is repaired from the journal
   // first).

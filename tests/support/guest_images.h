@@ -18,4 +18,13 @@ namespace cede::test {
   return guest_images() + "/initramfs.cpio.gz";
 }
 
+// Made by images/driver.
+[[nodiscard]] inline std::string driver_initrd() {
+  return guest_images() + "/driver-initramfs.cpio.gz";
+}
+// A description's table for a driver VM, after the driver's own keys.
+[[nodiscard]] inline std::string driver_vm_table(const std::string& initrd = driver_initrd()) {
+  return "[driver.vm]\nkernel = \"" + guest_kernel() + "\"\ninitrd = \"" + initrd + "\"\n";
+}
+
 }  // namespace cede::test

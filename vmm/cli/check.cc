@@ -11,6 +11,7 @@
 #include "vmm/cli/description_errors.h"
 #include "vmm/supervisor/checks.h"
 #include "vmm/supervisor/disk.h"
+#include "vmm/supervisor/driver_vm_checks.h"
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/runtime_dir.h"
 
@@ -41,6 +42,7 @@ int run(const std::string& file, bool as_json) {
   if (problems.empty() && !runs) {
     (void)supervisor::open_disks(system, problems);
     supervisor::check_interfaces(system, problems);
+    supervisor::check_driver_vms(system, problems);
   }
   if (as_json) {
     fmt::print("{}\n", json::serialize(json::object{{"ok", problems.empty()},

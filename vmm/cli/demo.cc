@@ -17,6 +17,12 @@ void add_demo(CLI::App& app, int& exit_code) {
       ->add_option("--images", options->images,
                    "Directory with vmlinuz and initramfs.cpio.gz, made by images/build")
       ->capture_default_str();
+  command
+      ->add_option("--driver", options->driver,
+                   "What serves the disk: a sandboxed process, or a virtual machine (images/driver "
+                   "makes its driver-initramfs.cpio.gz)")
+      ->check(CLI::IsMember({"process", "vm"}))
+      ->capture_default_str();
   command->add_option(
       "--scratch", options->scratch,
       "Directory for the disk and the guests' logs, kept; default: a temporary one");

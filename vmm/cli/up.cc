@@ -19,6 +19,7 @@
 #include "vmm/cli/command.h"
 #include "vmm/cli/description_errors.h"
 #include "vmm/supervisor/checks.h"
+#include "vmm/supervisor/driver_vm_checks.h"
 #include "vmm/supervisor/supervisor.h"
 
 namespace cede::cli {
@@ -155,6 +156,7 @@ int run(const std::string& file, bool foreground) {
   }
   Resources resources{supervisor::open_disks(system, problems, kPatience),
                       supervisor::open_interfaces(system, problems, kPatience)};
+  supervisor::check_driver_vms(system, problems);
   if (!problems.empty()) {
     print_problems(file, problems);
     return kUsage;

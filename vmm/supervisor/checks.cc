@@ -31,7 +31,10 @@ class Checker {
   void system(const System& system) {
     names(system);
     whole_pages(system.budget, "the budget");
-    for (const Driver& driver : system.drivers) volumes(driver);
+    for (const Driver& driver : system.drivers) {
+      volumes(driver);
+      if (driver.vm) driver_vm(driver);
+    }
     std::uint64_t accounts = 0;
     for (const Client& client : system.clients) {
       account(client, accounts);
@@ -185,15 +188,31 @@ class Checker {
           fmt::format("write account = \"{}\" or more, or use smaller regions",
                       format_size(regions)));
     }
-    if (client.vm && (*client.vm->memory < kMinVmMemory || *client.vm->memory % kMiB != 0)) {
-      add(client.vm->memory.at,
-          fmt::format("the memory of the VM of '{}' is not whole MiB, 64 or more", *client.name),
-          "use a size such as \"256M\"");
-    }
+    if (client.vm) vm_memory(*client.vm, *client.name);
     if (client.devices.empty()) {
       add(client.name.at, fmt::format("client '{}' has no device", *client.name),
           "add a [[client.device]]");
     }
+  }
+
+  void vm_memory(const Vm& vm, const std::string& domain) {
+    if (*vm.memory >= kMinVmMemory && *vm.memory % kMiB == 0) return;
+    add(vm.memory.at,
+        fmt::format("the memory of the VM of '{}' is not whole MiB, 64 or more", domain),
+        "use a size such as \"256M\"");
+  }
+
+  void driver_vm(const Driver& driver) {
+    vm_memory(driver.vm->machine, *driver.name);
+    if (!driver.uplink.interface->empty()) {
+      add(driver.uplink.interface.at,
+          fmt::format("the VM of '{}' cannot have the host's interface '{}' as its uplink",
+                      *driver.name, *driver.uplink.interface),
+          "use a TAP, and put both on a bridge: ip link add br0 type bridge; see ip-link(8)");
+    }
+    if (!driver.is_net() || *driver.mtu == 0 || *driver.vm->nic == "virtio-net") return;
+    add(driver.mtu.at, fmt::format("nobody tells a {} of its MTU", *driver.vm->nic),
+        "remove 'mtu', or use nic = \"virtio-net\"");
   }
 
   void region(const Device& device) {

@@ -13,7 +13,9 @@
 
 #include "protocols/block.h"
 #include "protocols/control.h"
+#include "vmm/supervisor/driver_reader.h"
 #include "vmm/supervisor/table_reader.h"
+#include "vmm/supervisor/table_values.h"
 
 namespace cede::supervisor {
 namespace {
@@ -25,79 +27,6 @@ constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
 constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
 constexpr std::uint64_t kMaxWeight = 100;  // as cede-driver takes it
 constexpr Range kVlans{1, 4094};           // IEEE 802.1Q
-
-Volume read_volume(const toml::table& table, Problems& problems) {
-  TableReader reader(table, "[[driver.volume]]", problems);
-  Volume volume;
-  volume.name = reader.name("name");
-  const bool by_name = reader.has("partition");
-  volume.partition = reader.text("partition", "");
-  if (by_name) {
-    volume.offset = reader.size("offset", "0");
-    volume.size = reader.size("size", "0");
-    if (reader.has("offset") || reader.has("size")) {
-      reader.problem(volume.partition.at, "a volume is a partition or an offset and a size",
-                     "remove 'partition', or 'offset' and 'size'");
-    }
-    if (volume.partition->empty() || volume.partition->find(',') != std::string::npos) {
-      reader.problem(volume.partition.at, "the partition's name is empty or holds a comma",
-                     "write the name that sgdisk -p shows, or rename the partition");
-    }
-  } else {
-    volume.offset = reader.size("offset");
-    volume.size = reader.size("size");
-  }
-  volume.read_only = reader.flag("read_only", false);
-  reader.finish();
-  return volume;
-}
-
-// Of an interface, or empty where the key is missing.
-Field<std::string> interface_name(TableReader& reader, std::string_view key) {
-  Field<std::string> field = reader.text(key, "");
-  if (reader.has(key) && !valid_interface_name(*field)) {
-    reader.problem(field.at, fmt::format("'{}' is not the name of an interface", *field),
-                   "use 1 to 15 letters, digits, '-', '_' and '.', beginning with a letter or "
-                   "digit");
-  }
-  return field;
-}
-
-// A text that `parse` makes something of, or nothing where the key is missing.
-template <class T>
-Field<std::optional<T>> parsed(TableReader& reader, std::string_view key,
-                               std::optional<T> (*parse)(std::string_view), const char* what,
-                               const char* remedy) {
-  const Field<std::string> text = reader.text(key, "");
-  Field<std::optional<T>> field{{}, text.at};
-  if (!reader.has(key)) return field;
-  field.value = parse(*text);
-  if (!field.value) reader.problem(text.at, fmt::format("'{}' is not {}", *text, what), remedy);
-  return field;
-}
-
-Field<std::optional<InterfaceAddress>> interface_address(TableReader& reader) {
-  return parsed<InterfaceAddress>(reader, "address", parse_interface_address,
-                                  "an IPv4 address and a network's length",
-                                  "write address = \"10.77.0.1/24\" or the like");
-}
-
-Uplink read_uplink(const toml::table& table, Problems& problems) {
-  TableReader reader(table, "an uplink", problems);
-  Uplink uplink;
-  uplink.tap = interface_name(reader, "tap");
-  uplink.interface = interface_name(reader, "interface");
-  uplink.address = interface_address(reader);
-  if (reader.has("tap") == reader.has("interface")) {
-    reader.problem(reader.at(), "an uplink is a TAP or an interface",
-                   "write uplink = { tap = \"cede0\" } or uplink = { interface = \"eth1\" }");
-  } else if (reader.has("address") && reader.has("interface")) {
-    reader.problem(uplink.address.at, "an interface keeps the addresses that it has",
-                   "remove 'address', or use a TAP");
-  }
-  reader.finish();
-  return uplink;
-}
 
 // Where a device is read: what is known of the system by then, and whose device it is.
 struct Place {
@@ -137,30 +66,6 @@ Port read_port(TableReader& reader, const Place& place, const std::string& devic
   return port;
 }
 
-Driver read_driver(const toml::table& table, const fs::path& base, Problems& problems) {
-  TableReader reader(table, "[[driver]]", problems);
-  Driver driver;
-  driver.name = reader.name("name");
-  driver.kind = reader.text("kind");
-  if (reader.has("kind") && *driver.kind != "block" && !driver.is_net()) {
-    reader.problem(driver.kind.at, fmt::format("no driver of kind '{}'", *driver.kind),
-                   "use kind = \"block\" or kind = \"net\"");
-  }
-  if (driver.is_net()) {
-    driver.mtu = reader.number("mtu", 0, {net::kMinMtu, net::kMaxMtu});
-    reader.table("uplink",
-                 [&](const toml::table& inner) { driver.uplink = read_uplink(inner, problems); });
-  } else {
-    driver.disk = reader.path("disk", base);
-    driver.direct = reader.flag("direct", false);
-    reader.tables("volume", [&](const toml::table& inner) {
-      driver.volumes.push_back(read_volume(inner, problems));
-    });
-  }
-  reader.finish();
-  return driver;
-}
-
 // What tells a disk's device from a switch's.
 constexpr std::array<std::string_view, 4> kVolumeKeys{"volume", "read_only", "region", "iops"};
 constexpr std::array<std::string_view, 11> kPortKeys{
@@ -181,8 +86,12 @@ Device read_device(const toml::table& table, const Place& place, Problems& probl
     (void)(is_net ? reader.any_of(kPortKeys) : reader.any_of(kVolumeKeys));
     reader.problem(
         reader.position(misplaced),
-        fmt::format("driver '{}' is of kind '{}', where a device has no '{}'", *device.driver,
-                    *driver->kind, misplaced),
+        fmt::format("driver '{}' is of kind '{}'{}, where a device has no '{}'", *device.driver,
+                    *driver->kind,
+                    !driver->vm ? ""
+                    : is_net    ? " without a disk"
+                                : " with a disk",
+                    misplaced),
         fmt::format("remove it, or name a driver of kind \"{}\"", is_net ? "block" : "net"));
   } else if (is_net) {
     device.port = read_port(reader, place, *device.name);
@@ -206,17 +115,6 @@ Device read_device(const toml::table& table, const Place& place, Problems& probl
   return device;
 }
 
-Vm read_vm(const toml::table& table, const fs::path& base, Problems& problems) {
-  TableReader reader(table, "[client.vm]", problems);
-  Vm vm;
-  vm.kernel = reader.path("kernel", base);
-  vm.initrd = reader.path("initrd", base);
-  vm.memory = reader.size("memory", "256M");
-  vm.cpus = reader.number("cpus", 1, {1, 255});
-  reader.finish();
-  return vm;
-}
-
 Client read_client(const toml::table& table, const fs::path& base, const System& system,
                    Problems& problems) {
   TableReader reader(table, "[[client]]", problems);
@@ -227,7 +125,11 @@ Client read_client(const toml::table& table, const fs::path& base, const System&
   reader.tables("device", [&](const toml::table& inner) {
     client.devices.push_back(read_device(inner, {base, system, *client.name}, problems));
   });
-  reader.table("vm", [&](const toml::table& inner) { client.vm = read_vm(inner, base, problems); });
+  reader.table("vm", [&](const toml::table& inner) {
+    TableReader vm(inner, "[client.vm]", problems);
+    client.vm = read_vm(vm, base);
+    vm.finish();
+  });
   reader.finish();
   return client;
 }

@@ -40,18 +40,38 @@ struct Uplink {
   }
 };
 
+// A stock QEMU machine.
+struct Vm {
+  Field<std::filesystem::path> kernel;
+  Field<std::filesystem::path> initrd;
+  Field<std::uint64_t> memory;  // bytes
+  Field<std::uint64_t> cpus;
+};
+
+// The machine that a driver lives in, where it is no process.
+struct DriverVm {
+  Vm machine;
+  Field<std::string> disk_device;  // as what it finds its disk: "nvme" or "virtio-blk"
+  Field<std::string> nic;          // its uplink: "virtio-net", "vmxnet3" or "e1000e"
+  Field<std::string> pci;          // the host's device that it has instead of both, or empty
+};
+
+enum class Service { Block, Net };
+
 struct Driver {
   Field<std::string> name;
-  Field<std::string> kind;  // "block" or "net"
+  Field<std::string> kind;           // "block", "net" or "vm"
+  Service service = Service::Block;  // a VM's follows from its other keys
+  std::optional<DriverVm> vm;
   // A block driver's disk.
-  Field<std::filesystem::path> disk;
+  Field<std::filesystem::path> disk;  // empty: it has a device of the host's
   Field<bool> direct;
   std::vector<Volume> volumes;
   // A net driver's switch.
   Uplink uplink;
   Field<std::uint64_t> mtu;  // 0: the uplink's where that is an interface, or kDefaultMtu
 
-  [[nodiscard]] bool is_net() const noexcept { return *kind == "net"; }
+  [[nodiscard]] bool is_net() const noexcept { return service == Service::Net; }
   // Nothing writes to the disk: it is opened, and locked, for reading only.
   [[nodiscard]] bool read_only() const noexcept;
 };
@@ -98,20 +118,12 @@ struct Device {
   [[nodiscard]] bool has_socket() const noexcept { return !port || port->tap->empty(); }
 };
 
-// A stock QEMU guest that the supervisor starts once the client's devices are connected.
-struct Vm {
-  Field<std::filesystem::path> kernel;
-  Field<std::filesystem::path> initrd;
-  Field<std::uint64_t> memory;  // bytes
-  Field<std::uint64_t> cpus;
-};
-
 struct Client {
   Field<std::string> name;
   Field<std::uint64_t> account;  // bytes
   Field<bool> audit;
   std::vector<Device> devices;
-  std::optional<Vm> vm;
+  std::optional<Vm> vm;  // started once the devices are connected
 };
 
 struct System {

@@ -112,7 +112,7 @@ class DiskOpener {
            fmt::format("make the volume smaller, or the disk larger: truncate -s {} {}",
                        *volume.offset + *volume.size, driver.disk->string())});
     }
-    return {std::move(fd), bytes};
+    return {std::move(fd), bytes, is_block_device};
   }
 
   Problems& problems_;
@@ -127,7 +127,7 @@ std::vector<Disk> open_disks(const System& system, Problems& problems, milliseco
   std::vector<Disk> disks;
   disks.reserve(system.drivers.size());
   for (const Driver& driver : system.drivers) {
-    disks.push_back(driver.is_net() ? Disk() : opener.open(driver));
+    disks.push_back(driver.disk->empty() ? Disk() : opener.open(driver));
   }
   return disks;
 }

@@ -14,9 +14,11 @@ namespace cede::supervisor {
 struct Disk {
   Fd fd;                    // empty if the disk is not fit for use
   std::uint64_t bytes = 0;  // the image's or the block device's size
+  bool is_block_device = false;
 };
 
-// Opens each block driver's disk, in the drivers' order (a switch has none), and takes a lock over
+// Opens each block driver's disk, in the drivers' order (a switch has none, nor has a
+// VM with a device of the host's), and takes a lock over
 // the whole file: a write lock, or a read lock where no volume is writable. The lock is an
 // open-file-description lock (fcntl(2)), as QEMU takes them, so it holds for as long as the
 // supervisor or the driver has the disk open. A block device that is written is opened with O_EXCL,

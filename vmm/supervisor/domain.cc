@@ -28,7 +28,7 @@ Domain::Domain(EventLoop& loop, std::string name, std::filesystem::path log,
       output_(loop, [this](std::string_view text) { log_.append(text); }) {}
 
 void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages,
-                   Launch launch) {
+                   Launch launch, std::optional<Launch> qemu) {
   dissolved_ = false;
   has_domain_ = false;
   started_ = steady_clock::now();
@@ -43,16 +43,27 @@ void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t
                           {"--capability", std::to_string(domain->socket.get())});
   launch.inherited.push_back(domain->socket.get());
   place(launch, cgroup);
+  how_.clear();
   try {
     process_ = Process::start(launch);
+    if (qemu) {
+      place(*qemu, cgroup);
+      qemu_ = Process::start(*qemu);
+    }
   } catch (const std::runtime_error&) {
+    process_.kill();
     broker.destroy_domain(handle_);
     throw;
   }
   ++lives_;
   spdlog::info("'{}' runs as process {}, domain {}-{}", name_, process_.pid(), handle_.index,
                handle_.generation);
-  exit_watch_ = loop_.when_readable(process_.pidfd(), [this] { on_exit(); });
+  exit_watch_ = watch(process_);
+  if (qemu) qemu_watch_ = watch(qemu_);
+}
+
+EventLoop::Registration Domain::watch(Process& process) {
+  return loop_.when_readable(process.pidfd(), [this, &process] { on_exit(process); });
 }
 
 void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
@@ -70,6 +81,11 @@ void Domain::dissolve(BrokerLink& broker) {
   if (running()) timer_ = loop_.after(kExitGrace, [this] { kill(); });
 }
 
+void Domain::kill() const noexcept {
+  process_.signal(SIGKILL);
+  qemu_.signal(SIGKILL);
+}
+
 void Domain::restart_later(EventLoop::Callback again) {
   const auto lived = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
   // Without a domain from the broker there was no life to learn from: the pages of the last one are
@@ -80,13 +96,18 @@ void Domain::restart_later(EventLoop::Callback again) {
   timer_ = loop_.after(delay, std::move(again));
 }
 
-void Domain::on_exit() {
-  exit_watch_.reset();
+void Domain::on_exit(Process& process) {
+  (&process == &qemu_ ? qemu_watch_ : exit_watch_).reset();
+  const std::string how = process.reap();
+  spdlog::info("'{}': process {} ended: {}", name_, process.pid(), how);
+  if (how_.empty()) how_ = how;
+  if (running()) {
+    kill();
+    return;
+  }
   timer_.reset();
-  const std::string how = process_.reap();
   output_.drain();
-  spdlog::info("'{}' ended: {}", name_, how);
-  ended_(how);
+  ended_(std::exchange(how_, {}));
 }
 
 }  // namespace cede::supervisor

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One domain of the description, over all the lives of its program. A life is a domain of the
-// broker's and the process that holds its capability socket; they end together.
+// broker's, the process that holds its capability socket, and a driver VM's QEMU beside that; they
+// end together.
 #pragma once
 
 #include <chrono>
@@ -22,19 +23,21 @@ namespace cede::supervisor {
 
 class Domain {
  public:
-  // `ended` is called from the loop after each life, with how its process ended.
+  // `ended` is called from the loop after each life, when its processes are gone, with how the
+  // first of them ended.
   using Ended = std::function<void(const std::string& how)>;
 
   Domain(EventLoop& loop, std::string name, std::filesystem::path log, std::optional<uid_t> uid,
          Ended ended);
 
   // Makes the broker's domain with `pages` in its account, and starts the program with the
-  // capability socket added to its arguments. Throws std::runtime_error.
-  void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch);
+  // capability socket added to its arguments, and a driver VM's `qemu`. Throws std::runtime_error.
+  void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch,
+             std::optional<Launch> qemu = {});
   // Dissolves the broker's domain, on which the program exits; kills it if it does not.
   void dissolve(BrokerLink& broker);
-  // Stops the process now. `ended` follows.
-  void kill() const noexcept { process_.signal(SIGKILL); }
+  // Stops the processes now. `ended` follows.
+  void kill() const noexcept;
   // Calls `again` after the back-off that the last life has earned.
   void restart_later(EventLoop::Callback again);
   // Another process of this domain, such as its VM, is started in the same place.
@@ -45,14 +48,17 @@ class Domain {
   // Of the current life, or the last.
   [[nodiscard]] Handle handle() const noexcept { return handle_; }
   [[nodiscard]] pid_t pid() const noexcept { return process_.running() ? process_.pid() : 0; }
-  [[nodiscard]] bool running() const noexcept { return process_.running(); }
+  // QEMU's, of a driver VM.
+  [[nodiscard]] pid_t vm_pid() const noexcept { return qemu_.running() ? qemu_.pid() : 0; }
+  [[nodiscard]] bool running() const noexcept { return process_.running() || qemu_.running(); }
   // Its end was asked for by dissolve().
   [[nodiscard]] bool dissolved() const noexcept { return dissolved_; }
   [[nodiscard]] std::uint32_t lives() const noexcept { return lives_; }
   [[nodiscard]] const std::string& last_words() const noexcept { return log_.last_line(); }
 
  private:
-  void on_exit();
+  [[nodiscard]] EventLoop::Registration watch(Process& process);
+  void on_exit(Process& process);
 
   EventLoop& loop_;
   std::string name_;
@@ -67,8 +73,11 @@ class Domain {
   std::uint32_t lives_ = 0;
   bool dissolved_ = false;
   bool has_domain_ = false;  // the last start got one
+  std::string how_;          // the first process of this life ended, or empty
   Process process_;
+  Process qemu_;
   EventLoop::Registration exit_watch_;
+  EventLoop::Registration qemu_watch_;
   EventLoop::Registration timer_;  // to kill, or to restart
 };
 

@@ -7,22 +7,13 @@
 
 #include "protocols/block.h"
 #include "vmm/qemu/accelerator.h"
+#include "vmm/qemu/escaped.h"
 #include "vmm/qemu/guest_vm.h"
 
 namespace cede::supervisor {
 namespace {
 
 constexpr std::uint64_t kDriverOwnLocked = 64U << 20;
-
-// A value inside one of QEMU's comma-separated options: a comma is written twice.
-std::string qemu_escaped(const std::string& value) {
-  std::string escaped;
-  for (const char c : value) {
-    escaped += c;
-    if (c == ',') escaped += ',';
-  }
-  return escaped;
-}
 
 qemu::VhostUserNic nic_of(const Device& device, const std::filesystem::path& client_directory,
                           const Mtus& mtus) {
@@ -164,7 +155,7 @@ std::vector<std::string> attach_arguments(const Client& client,
         arguments.end(),
         {"-chardev",
          fmt::format("socket,id={},path={},reconnect=1", *device.name,
-                     qemu_escaped(socket_path(device, client_directory).string())),
+                     qemu::escaped(socket_path(device, client_directory).string())),
          "-device",
          fmt::format("vhost-user-blk-pci,chardev={},num-queues={}", *device.name, *device.queues)});
   }

@@ -2,6 +2,8 @@
 // What each program is started with, worked out from the description alone.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -40,6 +42,9 @@ struct Attachment {
 // One --device argument of cede-frontend. `taps` are the descriptors of a TAP's queues.
 [[nodiscard]] std::string device_argument(const Device& device, const std::filesystem::path& socket,
                                           const std::vector<int>& taps);
+
+// Of any program: its sessions' descriptors, and more.
+inline constexpr rlim_t kOpenFiles = 4096;
 
 // What a driver's sessions have for regions, all of them connected.
 [[nodiscard]] std::uint64_t region_bytes(const System& system, std::size_t driver);

@@ -17,14 +17,14 @@
 #include <utility>
 
 #include "vmm/supervisor/size.h"
+#include "vmm/supervisor/vm_file.h"
 
 namespace cede::supervisor {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kConnectLimit{30'000};
-constexpr rlim_t kOpenFiles = 4096;
+constexpr std::chrono::seconds kConnectLimit{30};
 
 std::uint32_t pages(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(bytes / kPageBytes);
@@ -35,7 +35,7 @@ void check_locked_memory(const System& system) {
   rlimit limit{};
   if (::geteuid() == 0 || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
   for (std::size_t i = 0; i < system.drivers.size(); ++i) {
-    const std::uint64_t needed = region_bytes(system, i);
+    const std::uint64_t needed = system.drivers[i].vm ? 0 : region_bytes(system, i);
     if (limit.rlim_max >= needed) continue;
     throw std::runtime_error(fmt::format(
         "driver '{}' has to lock {} of memory, and this user may lock {}; use smaller regions, run "
@@ -46,18 +46,15 @@ void check_locked_memory(const System& system) {
 
 std::string what_it_serves(const DriverDomain& driver) {
   const Driver& spec = driver.spec;
-  if (!spec.is_net()) return fmt::format("{} on {}", *spec.kind, spec.disk->string());
-  return fmt::format("{}, MTU {}, {}", *spec.kind, driver.uplink.mtu,
-                     driver.uplink.interface ? "uplink " + *spec.uplink.name() : "no uplink");
-}
-
-Fd open_for_guest(const std::filesystem::path& path, const std::string& client) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    throw std::runtime_error(fmt::format("cannot read '{}' for the VM of '{}': {}", path.string(),
-                                         client, std::generic_category().message(errno)));
+  const char* in_vm = spec.vm ? ", in a VM" : "";
+  if (spec.vm && !spec.vm->pci->empty()) {
+    return fmt::format("{} on PCI device {}{}", spec.is_net() ? "net" : "block", *spec.vm->pci,
+                       in_vm);
   }
-  return fd;
+  if (!spec.is_net()) return fmt::format("block on {}{}", spec.disk->string(), in_vm);
+  return fmt::format("net, MTU {}, {}{}", driver.uplink.mtu,
+                     driver.uplink.interface ? "uplink " + *spec.uplink.name() : "no uplink",
+                     in_vm);
 }
 
 }  // namespace
@@ -79,14 +76,16 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
 
   for (std::size_t i = 0; i < system.drivers.size(); ++i) {
     const Driver& spec = system.drivers[i];
-    drivers_.push_back(std::unique_ptr<DriverDomain>(
-        new DriverDomain{spec,
-                         std::move(resources.disks[i]),
-                         std::move(resources.interfaces.uplinks[i]),
-                         Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
-                                [this, i](const std::string& how) { driver_ended(i, how); }),
-                         nullptr,
-                         {}}));
+    drivers_.push_back(std::unique_ptr<DriverDomain>(new DriverDomain{
+        spec,
+        std::move(resources.disks[i]),
+        std::move(resources.interfaces.uplinks[i]),
+        Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
+               [this, i](const std::string& how) { driver_ended(i, how); }),
+        nullptr,
+        {},
+        spec.vm ? std::make_unique<VmConsole>(loop, runtime.log(*spec.name + ".console")) : nullptr,
+        {}}));
   }
   for (std::size_t i = 0; i < system.clients.size(); ++i) {
     const Client& spec = system.clients[i];
@@ -150,7 +149,7 @@ void Machine::start() {
 
 void Machine::wait_connected() {
   const bool done = loop_.poll_until(
-      [this] { return !failure_.empty() || broken() || all_connected(); }, kConnectLimit);
+      [this] { return !failure_.empty() || broken() || all_connected(); }, connect_limit());
   if (!failure_.empty()) throw std::runtime_error(failure_);
   if (broken()) {
     throw std::runtime_error("the broker ended while starting: " + broker_log_.last_line());
@@ -165,6 +164,12 @@ void Machine::wait_connected() {
   }
 }
 
+std::chrono::seconds Machine::connect_limit() const {
+  const bool has_vm = std::any_of(system_.drivers.begin(), system_.drivers.end(),
+                                  [](const Driver& driver) { return driver.vm.has_value(); });
+  return kConnectLimit + (has_vm ? kBootLimit : std::chrono::seconds::zero());
+}
+
 // The logs go with the failed start: so the last words of the two that did not get together.
 std::string Machine::why_not_connected() {
   const auto sessions = broker_->sessions();
@@ -176,8 +181,8 @@ std::string Machine::why_not_connected() {
     const Domain& client = clients_[link.plan.client]->domain;
     const Domain& driver = drivers_[link.plan.driver]->domain;
     return fmt::format("{} did not connect within {} s; {} says: '{}'; {} says: '{}'", label(link),
-                       kConnectLimit.count() / 1000, client.name(), client.last_words(),
-                       driver.name(), driver.last_words());
+                       connect_limit().count(), client.name(), client.last_words(), driver.name(),
+                       driver.last_words());
   }
   return "a device connected too late; try again";
 }
@@ -233,6 +238,10 @@ Launch Machine::driver_launch(std::size_t index) {
 void Machine::start_driver(std::size_t index) {
   DriverDomain& driver = *drivers_[index];
   driver.stats = std::make_unique<StatsMemory>();
+  if (driver.spec.vm) {
+    start_driver_vm(index);
+    return;
+  }
   Launch launch = driver.spec.is_net() ? switch_launch(index) : driver_launch(index);
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
@@ -279,13 +288,11 @@ void Machine::start_client(std::size_t index) {
 void Machine::start_vm(ClientDomain& client) {
   const Vm& vm = *client.spec.vm;
   const std::string& name = *client.spec.name;
-  // By descriptor: the VM's user need not be able to walk to the files.
-  const Fd kernel = open_for_guest(*vm.kernel, name);
-  const Fd initrd = open_for_guest(*vm.initrd, name);
-  const auto by_descriptor = [](const Fd& fd) { return fmt::format("/proc/self/fd/{}", fd.get()); };
+  const Fd kernel = open_for_vm(*vm.kernel, name);
+  const Fd initrd = open_for_vm(*vm.initrd, name);
   Launch launch;
   launch.arguments = vm_arguments(client.spec, vm,
-                                  {by_descriptor(kernel), by_descriptor(initrd), client.directory},
+                                  {path_of(kernel.get()), path_of(initrd.get()), client.directory},
                                   client.directory, mtus());
   launch.inherited = {kernel.get(), initrd.get()};
   launch.run_as = client.domain.uid();
@@ -304,12 +311,13 @@ void Machine::start_vm(ClientDomain& client) {
 
 void Machine::driver_ended(std::size_t index, const std::string& how) {
   DriverDomain& driver = *drivers_[index];
+  const std::string why = driver.spec.vm ? vm_ended(driver, how) : how;
   broker_->destroy_domain(driver.domain.handle());
   driver.past.push_back(driver.domain.handle());
   for (Link& link : links_) {
     if (link.plan.driver == index) link.grant = {};
   }
-  revive(driver.domain, how, [this, index] { start_driver(index); });
+  revive(driver.domain, why, [this, index] { start_driver(index); });
 }
 
 void Machine::client_ended(std::size_t index, const std::string& how) {
@@ -324,8 +332,9 @@ void Machine::client_ended(std::size_t index, const std::string& how) {
 void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
   if (phase_ == Phase::Stopping || broken()) return;
   if (phase_ == Phase::Starting) {
-    failure_ =
-        fmt::format("'{}' ended while starting ({}): {}", domain.name(), how, domain.last_words());
+    const std::string& words = domain.last_words();
+    failure_ = fmt::format("'{}' ended while starting ({}){}", domain.name(), how,
+                           words.empty() ? "" : ": " + words);
     return;
   }
   if (sealed_) {

@@ -5,6 +5,7 @@
 // and nobody else is touched. One thread, the event loop's.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/disk.h"
 #include "vmm/supervisor/domain.h"
+#include "vmm/supervisor/driver_vm.h"
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
@@ -38,6 +40,14 @@ struct DriverDomain {
   Domain domain;
   std::unique_ptr<StatsMemory> stats;  // of the current life
   std::vector<Handle> past;            // earlier lives; their sessions may not be home yet
+  // A VM's.
+  std::unique_ptr<VmConsole> console;
+  std::optional<VmBoot> boot;  // while it lives
+
+  // Sessions can be offered to it.
+  [[nodiscard]] bool ready() const noexcept {
+    return domain.running() && (!spec.vm || (boot && boot->ready));
+  }
 };
 
 struct ClientDomain {
@@ -103,6 +113,10 @@ class Machine {
  private:
   void start_broker();
   void start_driver(std::size_t index);
+  void start_driver_vm(std::size_t index);
+  void watch_boot(std::size_t index, Fd ready);
+  // Forgets how far it had come. Returns why it ended, in more words.
+  [[nodiscard]] static std::string vm_ended(DriverDomain& driver, const std::string& how);
   [[nodiscard]] Launch driver_launch(std::size_t index);
   [[nodiscard]] Launch switch_launch(std::size_t index);
   void start_client(std::size_t index);
@@ -122,8 +136,11 @@ class Machine {
   void await_return(Link& link, Handle session);
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
   [[nodiscard]] bool has_old_session(const Link& link);
+  // All that is wanted, to drivers that are all ready.
   [[nodiscard]] bool all_connected();
   void wait_connected();
+  // How long that may take: a driver VM has to boot first.
+  [[nodiscard]] std::chrono::seconds connect_limit() const;
   [[nodiscard]] std::string why_not_connected();
   [[nodiscard]] Link* find_link(std::string_view client, std::string_view device) noexcept;
 

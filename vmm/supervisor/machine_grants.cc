@@ -30,16 +30,15 @@ std::string Machine::label(const Link& link) const {
   return fmt::format("{}/{}", *client.name, *client.devices[link.plan.device].name);
 }
 
-// Gives each wanted link its grant, as soon as both ends live and no session of an earlier driver's
-// life is left on it. Until then that life's writes may still be on their way to the disk, and a
-// client that replayed its own on a new session could be overtaken by them.
+// Gives each wanted link its grant, as soon as the driver is ready, the client lives and no session
+// of an earlier driver's life is left on it. Until then that life's writes may still be on their
+// way to the disk, and a client that replayed its own on a new session could be overtaken by them.
 void Machine::grant_due() {
   bool again = false;
   for (Link& link : links_) {
     const DriverDomain& driver = *drivers_[link.plan.driver];
     const ClientDomain& client = *clients_[link.plan.client];
-    if (!link.wanted || link.grant.valid() || !driver.domain.running() ||
-        !client.domain.running()) {
+    if (!link.wanted || link.grant.valid() || !driver.ready() || !client.domain.running()) {
       continue;
     }
     if (has_old_session(link)) {
@@ -87,6 +86,8 @@ const LedgerRow* Machine::session_of(const Link& link,
 }
 
 bool Machine::all_connected() {
+  const auto ready = [](const auto& driver) { return driver->ready(); };
+  if (!std::all_of(drivers_.begin(), drivers_.end(), ready)) return false;
   const auto sessions = broker_->sessions();
   if (!sessions) return false;
   return std::all_of(links_.begin(), links_.end(), [&](const Link& link) {

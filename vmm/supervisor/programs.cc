@@ -32,7 +32,8 @@ fs::path find_program(std::string_view name, std::string_view build_folder) {
 
 Programs find_programs() {
   return {find_program("cede-broker", "vmm/broker"), find_program("cede-driver", "driver_vm"),
-          find_program("cede-switch", "driver_vm"), find_program("cede-frontend", "frontend")};
+          find_program("cede-switch", "driver_vm"), find_program("cede-frontend", "frontend"),
+          find_program("cede-shim", "vmm/qemu/shim")};
 }
 
 }  // namespace cede::supervisor

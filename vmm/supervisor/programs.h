@@ -12,6 +12,7 @@ struct Programs {
   std::filesystem::path driver;      // of kind "block"
   std::filesystem::path net_switch;  // of kind "net"
   std::filesystem::path frontend;
+  std::filesystem::path shim;  // of a driver VM
 };
 
 // One program; `build_folder` is its folder in a build tree, from the root of that tree.

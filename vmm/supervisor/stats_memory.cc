@@ -5,14 +5,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <stdexcept>
 
 namespace cede::supervisor {
+namespace {
+
+// A driver VM has it as a device's memory, which QEMU takes in powers of two only.
+constexpr off_t kBytes = std::bit_ceil(sizeof(StatsPage));
+
+}  // namespace
 
 StatsMemory::StatsMemory() {
   fd_ = Fd(::memfd_create("cede-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   // Populated here: a hole that the driver leaves would be filled at our expense anyway.
-  if (!fd_ || ::posix_fallocate(fd_.get(), 0, sizeof(StatsPage)) != 0 ||
+  if (!fd_ || ::posix_fallocate(fd_.get(), 0, kBytes) != 0 ||
       ::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     throw std::runtime_error("cannot make the memory for a driver's counters");
   }

@@ -99,7 +99,12 @@ json::array domains_view(const Machine& machine, const Books& books) {
   }
   domains.push_back(std::move(root));
   for (const auto& driver : machine.drivers()) {
-    json::object view = domain_view(books, driver->domain, "driver");
+    const bool is_vm = driver->spec.vm.has_value();
+    json::object view = domain_view(books, driver->domain, is_vm ? "driver vm" : "driver");
+    if (is_vm) {
+      view["vm_pid"] = driver->domain.vm_pid();
+      if (driver->domain.running() && !driver->ready()) view["state"] = "booting";
+    }
     if (!driver->spec.is_net()) {
       view["disk"] = driver->spec.disk->string();
     } else {

@@ -174,7 +174,7 @@ const Mistake kMistakes[] = {
      "f:3:1: [[driver]] has no 'disk'; add disk = \"...\"\n"},
     {"KindThatDoesNotExist",
      "name = \"a\"\nbudget = 1\n[[driver]]\nname = \"d\"\nkind = \"tape\"\ndisk = \"x\"\n",
-     "f:5:8: no driver of kind 'tape'; use kind = \"block\" or kind = \"net\"\n"},
+     "f:5:8: no driver of kind 'tape'; use kind = \"block\", kind = \"net\" or kind = \"vm\"\n"},
     {"EmptyDisk",
      "name = \"a\"\nbudget = 1\n[[driver]]\nname = \"d\"\nkind = \"block\"\ndisk = \"\"\n",
      "f:6:8: 'disk' is empty; write the path of a file\n"},

@@ -18,6 +18,7 @@
 #include "vmm/cli/demo/host_check.h"
 #include "vmm/cli/demo/leftovers.h"
 #include "vmm/cli/demo/network_show.h"
+#include "vmm/cli/demo/outage_show.h"
 #include "vmm/cli/demo/stage.h"
 #include "vmm/qemu/guest_vm.h"
 #include "vmm/supervisor/control_client.h"
@@ -43,6 +44,10 @@ struct Client {
 const std::array<Client, 2> kClients{
     {{"alice", kMiB, "52:54:00:77:00:02", "10.77.0.2"},
      {"bob", kMiB + kVolumeBytes, "52:54:00:77:00:03", "10.77.0.3"}}};
+constexpr const char* kDriver = "disk0";
+constexpr const char* kKernel = "vmlinuz";
+constexpr const char* kInitrd = "initramfs.cpio.gz";
+constexpr const char* kDriverInitrd = "driver-initramfs.cpio.gz";
 constexpr std::array<const char*, 2> kDevices{"vda", "eth0"};
 
 // The demo's own copy of everything: a scratch directory that goes when all is well.
@@ -51,9 +56,9 @@ class Demo {
   explicit Demo(const DemoOptions& options) : options_(options) {}
 
   int run() {
-    stage_.set_steps(9);
+    stage_.set_steps(10);
     const bool through = prepare() && start_system() && connect_clients() && show_audit() &&
-                         boot_guests() && work() && talk();
+                         boot_guests() && work() && survive() && talk();
     stop();
     if (through) check_from_outside();
     const bool held = through && stage_.all_held();
@@ -67,6 +72,7 @@ class Demo {
     return false;
   }
 
+  [[nodiscard]] bool in_vm() const { return options_.driver == "vm"; }
   [[nodiscard]] std::string path(const std::string& name) const { return scratch_ + "/" + name; }
   [[nodiscard]] static boost::json::object ledger() {
     return supervisor::ControlClient(kSystem).ask({{"op", "ls"}});
@@ -92,11 +98,15 @@ class Demo {
 
   bool prepare() {
     stage_.step("A disk image with two volumes, a switch, and a description of the system");
-    for (const char* file : {"vmlinuz", "initramfs.cpio.gz"}) {
+    for (const char* file : {kKernel, kInitrd}) {
       if (!fs::exists(options_.images + "/" + file)) {
         return fail(fmt::format("{}/{} is missing; make it with images/build --out {}",
                                 options_.images, file, options_.images));
       }
+    }
+    if (in_vm() && !fs::exists(options_.images + "/" + kDriverInitrd)) {
+      return fail(fmt::format("{}/{} is missing; make it with images/driver --images {}",
+                              options_.images, kDriverInitrd, options_.images));
     }
     std::string pattern = options_.scratch.empty() ? "/tmp/cede-demo-XXXXXX" : options_.scratch;
     if (options_.scratch.empty()) {
@@ -118,8 +128,13 @@ class Demo {
   [[nodiscard]] std::string description() const {
     std::string text = fmt::format(
         "name = \"{}\"\nbudget = \"64M\"\n\n"
-        "[[driver]]\nname = \"disk0\"\nkind = \"block\"\ndisk = \"disk.img\"\n",
-        kSystem);
+        "[[driver]]\nname = \"{}\"\nkind = \"{}\"\ndisk = \"disk.img\"\n",
+        kSystem, kDriver, in_vm() ? "vm" : "block");
+    if (in_vm()) {
+      const fs::path images = fs::absolute(options_.images);
+      text += fmt::format("  [driver.vm]\n  kernel = \"{}\"\n  initrd = \"{}\"\n",
+                          (images / kKernel).string(), (images / kDriverInitrd).string());
+    }
     for (const Client& client : kClients) {
       text += fmt::format("  [[driver.volume]]\n  name = \"{}\"\n  offset = {}\n  size = {}\n",
                           client.name, client.offset, kVolumeBytes);
@@ -131,17 +146,18 @@ class Demo {
     for (const Client& client : kClients) {
       text += fmt::format(
           "\n[[client]]\nname = \"{0}\"\naccount = \"16M\"\naudit = true\n"
-          "  [[client.device]]\n  name = \"vda\"\n  driver = \"disk0\"\n  volume = \"{0}\"\n"
+          "  [[client.device]]\n  name = \"vda\"\n  driver = \"{2}\"\n  volume = \"{0}\"\n"
           "  region = \"8M\"\n  connect = false\n"
           "  [[client.device]]\n  name = \"eth0\"\n  driver = \"switch0\"\n  mac = \"{1}\"\n"
           "  connect = false\n",
-          client.name, client.mac);
+          client.name, client.mac, kDriver);
     }
     return text;
   }
 
   bool start_system() {
-    stage_.step("The broker, a block and a net driver domain, and two client domains");
+    stage_.step(fmt::format("The broker, a block driver domain{}, a net driver domain, two clients",
+                            in_vm() ? " that is a virtual machine" : ""));
     if (!stage_.run_cede({"up", path("system.toml")})) return fail("the system does not start");
     system_runs_ = true;
     stage_.say("the ledger before: every page is in its client's account");
@@ -205,8 +221,8 @@ class Demo {
     for (std::size_t i = 0; i < kClients.size(); ++i) {
       qemu::GuestOptions guest;
       guest.name = kClients[i].name;
-      guest.kernel = options_.images + "/vmlinuz";
-      guest.initrd = options_.images + "/initramfs.cpio.gz";
+      guest.kernel = options_.images + "/" + kKernel;
+      guest.initrd = options_.images + "/" + kInitrd;
       guest.disks = {{socket(kClients[i], "vda"), 1}};
       guest.nics = {{socket(kClients[i], "eth0"), kClients[i].mac}};
       guest.run_directory = path(kClients[i].name);
@@ -248,6 +264,13 @@ class Demo {
       if (!both) return false;
     }
     return true;
+  }
+
+  bool survive() {
+    stage_.step("The disk's driver is killed while both guests write");
+    OutageShow show(stage_, kSystem, kDriver,
+                    {{{kClients[0].name, *guests_[0]}, {kClients[1].name, *guests_[1]}}});
+    return show.run();
   }
 
   bool talk() {

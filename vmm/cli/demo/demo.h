@@ -7,9 +7,10 @@
 namespace cede::cli {
 
 struct DemoOptions {
-  std::string images = "build/images";  // directory with vmlinuz and initramfs.cpio.gz
-  std::string scratch;  // directory for the disk and the logs; empty: a temporary one
-  bool keep = false;    // leave the scratch directory when everything held
+  std::string images = "build/images";  // directory with what images/build makes
+  std::string scratch;             // directory for the disk and the logs; empty: a temporary one
+  std::string driver = "process";  // what serves the disk; or "vm"
+  bool keep = false;               // leave the scratch directory when everything held
 };
 
 // Exit status: 0 only if every claim that was made on the way held.
