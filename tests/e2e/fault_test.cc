@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 at random moments under write load: of a frontend, of a client's QEMU, of the driver, of
-// the supervisor. After each: the books balance, nothing leaks, the other client's data verifies,
-// and every write that was acknowledged after a flush is on the disk.
+// the broker, of the supervisor. After each: the books balance, nothing leaks, the other client's
+// data verifies, and every write that was acknowledged after a flush is on the disk.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -47,6 +47,26 @@ TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
     begin_write(bob());
     random_pause();
     system_.kill_domain("disk0");
+    finish_write(alice());
+    finish_write(bob());
+    system_.expect_whole_again();
+  }
+  write_some(1);
+  EXPECT_NO_GUEST_SAW_AN_ERROR();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheBrokerIsKilledUnderWriteLoad) {
+  write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    system_.kill_broker();
     finish_write(alice());
     finish_write(bob());
     system_.expect_whole_again();

@@ -57,11 +57,15 @@ class RunningSystem {
 
   // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
   void kill_domain(const std::string& domain);
+  // SIGKILL to the broker, with which every domain ends.
+  void kill_broker();
   // Every killed domain lives again, every session is connected, the books balance.
   void expect_whole_again() const;
   void expect_balanced() const;
 
  private:
+  [[nodiscard]] bool is_whole() const;
+
   std::string name_;
   std::filesystem::path directory_;
   std::map<std::string, std::int64_t> lives_;  // that a killed domain is to have

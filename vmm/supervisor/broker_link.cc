@@ -2,6 +2,7 @@
 #include "vmm/supervisor/broker_link.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -47,6 +48,7 @@ Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
     }
   }
   dead_ = true;
+  ::shutdown(fd(), SHUT_RDWR);  // so that whoever watches it is told, too
   return Status::Gone;
 }
 

@@ -20,7 +20,7 @@ class BrokerLink {
   explicit BrokerLink(Fd socket) noexcept : link_(std::move(socket)) {}
 
   [[nodiscard]] int fd() const noexcept { return link_.fd(); }
-  // Nothing can be asked any more.
+  // Nothing can be asked any more; fd() is readable then.
   [[nodiscard]] bool dead() const noexcept { return dead_; }
 
   struct NewDomain {

@@ -11,6 +11,8 @@
 namespace cede::supervisor {
 namespace {
 
+namespace fs = std::filesystem;
+
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -29,6 +31,7 @@ Domain::Domain(EventLoop& loop, std::string name, std::filesystem::path log,
 
 void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages,
                    Launch launch) {
+  timer_.reset();
   dissolved_ = false;
   has_domain_ = false;
   started_ = steady_clock::now();
@@ -39,6 +42,8 @@ void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t
   }
   handle_ = domain->handle;
   has_domain_ = true;
+  std::erase_if(cgroups_, [](const fs::path& earlier) { return !fs::exists(earlier); });
+  if (cgroup) cgroups_.push_back(cgroup.of_domain(handle_));
   launch.arguments.insert(launch.arguments.begin() + 1,
                           {"--capability", std::to_string(domain->socket.get())});
   launch.inherited.push_back(domain->socket.get());
@@ -65,9 +70,24 @@ void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
 }
 
 void Domain::dissolve(BrokerLink& broker) {
-  dissolved_ = true;
   broker.destroy_domain(handle_);
+  await_exit();
+}
+
+void Domain::lose_broker() {
+  handle_ = {};  // its successor gives the same numbers to others
+  await_exit();
+}
+
+void Domain::await_exit() {
+  dissolved_ = true;
+  timer_.reset();
   if (running()) timer_ = loop_.after(kExitGrace, [this] { kill(); });
+}
+
+bool Domain::pages_are_free() {
+  std::erase_if(cgroups_, sessions_are_free);
+  return cgroups_.empty();
 }
 
 void Domain::restart_later(EventLoop::Callback again) {

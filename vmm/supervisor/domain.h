@@ -6,9 +6,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocols/session.h"
 #include "vmm/process/process.h"
@@ -33,6 +35,11 @@ class Domain {
   void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch);
   // Dissolves the broker's domain, on which the program exits; kills it if it does not.
   void dissolve(BrokerLink& broker);
+  // The broker is gone, and what it knew of the domain: as above.
+  void lose_broker();
+  // No page of a life under a broker that is gone is held by anybody: the kernel says so, and only
+  // where there is a cgroup. To be asked between lives.
+  [[nodiscard]] bool pages_are_free();
   // Stops the process now. `ended` follows.
   void kill() const noexcept { process_.signal(SIGKILL); }
   // Calls `again` after the back-off that the last life has earned.
@@ -46,13 +53,14 @@ class Domain {
   [[nodiscard]] Handle handle() const noexcept { return handle_; }
   [[nodiscard]] pid_t pid() const noexcept { return process_.running() ? process_.pid() : 0; }
   [[nodiscard]] bool running() const noexcept { return process_.running(); }
-  // Its end was asked for by dissolve().
+  // Its end was asked for.
   [[nodiscard]] bool dissolved() const noexcept { return dissolved_; }
   [[nodiscard]] std::uint32_t lives() const noexcept { return lives_; }
   [[nodiscard]] const std::string& last_words() const noexcept { return log_.last_line(); }
 
  private:
   void on_exit();
+  void await_exit();  // and no restart
 
   EventLoop& loop_;
   std::string name_;
@@ -63,6 +71,7 @@ class Domain {
   Backoff backoff_;
   Handle handle_;
   Fd cgroup_procs_;
+  std::vector<std::filesystem::path> cgroups_;  // of all lives; their sessions may hold pages
   std::chrono::steady_clock::time_point started_;
   std::uint32_t lives_ = 0;
   bool dissolved_ = false;

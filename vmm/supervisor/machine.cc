@@ -24,7 +24,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kConnectLimit{30'000};
-constexpr rlim_t kOpenFiles = 4096;
 
 std::uint32_t pages(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(bytes / kPageBytes);
@@ -121,6 +120,7 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
 // --- Starting ---
 
 void Machine::start() {
+  make_cgroup();
   start_broker();
   progress_(fmt::format("broker: {} pages ({}) to give", pages(*system_.budget),
                         format_size(*system_.budget)));
@@ -184,36 +184,6 @@ std::string Machine::why_not_connected() {
 
 void Machine::cancel_start() {
   if (phase_ == Phase::Starting) failure_ = "stopped while starting";
-}
-
-void Machine::start_broker() {
-  std::string why;
-  cgroup_ = SystemCgroup::make(cgroup_name(*system_.name), why);
-  if (cgroup_) {
-    runtime_.note(cgroup_.directory());
-  } else {
-    progress_("WARNING: no memory cgroup (" + why +
-              "): clients are not charged, and a client that pins pages keeps them unseen");
-  }
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw std::runtime_error("cannot make the broker's socket");
-  }
-  Fd ours(ends[0]);
-  const Fd theirs(ends[1]);
-  Launch launch;
-  launch.arguments = {programs_.broker.string(), "--root-fd", std::to_string(theirs.get()),
-                      "--budget-pages", std::to_string(pages(*system_.budget))};
-  if (cgroup_) {
-    launch.arguments.insert(launch.arguments.end(), {"--cgroup", cgroup_.directory().string()});
-  }
-  launch.inherited = {theirs.get()};
-  launch.output = broker_output_.write_end();
-  launch.open_files = kOpenFiles;
-  broker_process_ = Process::start(launch);
-  broker_ = std::make_unique<BrokerLink>(std::move(ours));
-  broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
-  broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
 }
 
 Launch Machine::driver_launch(std::size_t index) {
@@ -322,7 +292,7 @@ void Machine::client_ended(std::size_t index, const std::string& how) {
 }
 
 void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
-  if (phase_ == Phase::Stopping || broken()) return;
+  if (phase_ == Phase::Stopping || !has_broker()) return;
   if (phase_ == Phase::Starting) {
     failure_ =
         fmt::format("'{}' ended while starting ({}): {}", domain.name(), how, domain.last_words());
@@ -333,36 +303,18 @@ void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Ca
     return;
   }
   spdlog::warn("'{}' ended ({}), and is started again", domain.name(), how);
-  domain.restart_later([this, &domain, how, again] {
-    if (phase_ == Phase::Stopping || broken()) return;
-    try {
-      again();
-      grant_due();
-    } catch (const std::runtime_error& error) {
-      spdlog::error("{}", error.what());
-      revive(domain, how, again);
-    }
-  });
+  domain.restart_later([this, &domain, how, again] { begin_life(domain, how, again); });
 }
 
-void Machine::broker_ended() {
-  broker_watch_.reset();
-  broker_exit_ = broker_process_.reap();
-  broker_output_.drain();
-}
-
-void Machine::handle_events() {
-  while (const auto event = broker_->take_event()) {
-    if (event->type != MessageType::Kill) continue;
-    const auto kill = [&](Domain& domain) {
-      if (domain.handle() != event->subject || !domain.running()) return;
-      spdlog::error("'{}' did not let go in time: killed", domain.name());
-      domain.kill();
-    };
-    for (const auto& driver : drivers_) kill(driver->domain);
-    for (const auto& client : clients_) kill(client->domain);
+void Machine::begin_life(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
+  if (phase_ == Phase::Stopping || !has_broker()) return;
+  try {
+    again();
+    grant_due();
+  } catch (const std::runtime_error& error) {
+    spdlog::error("{}", error.what());
+    revive(domain, how, again);
   }
-  if (broker_->dead()) broker_events_.reset();
 }
 
 }  // namespace cede::supervisor

@@ -5,6 +5,7 @@
 // and nobody else is touched. One thread, the event loop's.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vmm/supervisor/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/disk.h"
@@ -49,6 +51,7 @@ struct ClientDomain {
   std::unique_ptr<OutputPipe> audit_pipe;
   Process vm;
   EventLoop::Registration vm_watch;
+  bool awaits_pages = false;  // of its lives under an earlier broker
 };
 
 // An attachment as it stands.
@@ -75,8 +78,12 @@ class Machine {
   // Ends everything in order: guests, clients, drivers, broker. True: every page came home.
   [[nodiscard]] bool stop();
 
-  // The broker is gone: nothing can be kept running.
-  [[nodiscard]] bool broken() const noexcept { return broker_exit_.has_value() || broker_->dead(); }
+  // False from the broker's death until its successor runs. Nothing can be asked for then.
+  [[nodiscard]] bool has_broker() const noexcept {
+    return broker_ && !broker_exit_ && !broker_->dead();
+  }
+  // The broker is gone, and there will be no other: nothing can be kept running.
+  [[nodiscard]] bool broken() const noexcept { return !has_broker() && !survives_broker(); }
 
   // What is wrong, or nothing. The change comes about soon after.
   [[nodiscard]] std::string connect(std::string_view client, std::string_view device);
@@ -85,6 +92,7 @@ class Machine {
   [[nodiscard]] const System& system() const noexcept { return system_; }
   [[nodiscard]] BrokerLink& broker() noexcept { return *broker_; }
   [[nodiscard]] pid_t broker_pid() const noexcept { return broker_process_.pid(); }
+  [[nodiscard]] std::uint32_t broker_lives() const noexcept { return broker_lives_; }
   [[nodiscard]] bool sealed() const noexcept { return sealed_; }
   [[nodiscard]] const SystemCgroup& cgroup() const noexcept { return cgroup_; }
   [[nodiscard]] const std::vector<std::unique_ptr<DriverDomain>>& drivers() const noexcept {
@@ -101,6 +109,9 @@ class Machine {
                                             const std::vector<LedgerRow>& sessions) const noexcept;
 
  private:
+  static constexpr rlim_t kOpenFiles = 4096;  // of each program
+
+  void make_cgroup();
   void start_broker();
   void start_driver(std::size_t index);
   [[nodiscard]] Launch driver_launch(std::size_t index);
@@ -109,10 +120,22 @@ class Machine {
   void start_vm(ClientDomain& client);
   void driver_ended(std::size_t index, const std::string& how);
   void client_ended(std::size_t index, const std::string& how);
-  void broker_ended();
-  // Starts a domain's next life, if there is to be one.
+  // Starts a domain's next life after a while, if there is to be one.
   void revive(Domain& domain, const std::string& how, const EventLoop::Callback& again);
+  // The same, now.
+  void begin_life(Domain& domain, const std::string& how, const EventLoop::Callback& again);
   void handle_events();
+
+  void broker_ended();
+  // Pages that nobody accounts for any more are proven free by the cgroup alone, and what is sealed
+  // has been promised that nothing is created.
+  [[nodiscard]] bool survives_broker() const noexcept {
+    return phase_ == Phase::Running && !sealed_ && cgroup_;
+  }
+  void renew_broker_later();
+  void renew_broker();
+  void return_clients();
+
   // Looks at the interfaces whenever one of a namespace that has some of ours changes.
   void watch_interfaces();
   void look_at_interfaces();
@@ -148,6 +171,10 @@ class Machine {
   Process broker_process_;
   EventLoop::Registration broker_watch_;
   std::optional<std::string> broker_exit_;
+  std::chrono::steady_clock::time_point broker_started_;
+  std::uint32_t broker_lives_ = 0;
+  Backoff broker_backoff_;
+  EventLoop::Registration renewal_;
   std::unique_ptr<BrokerLink> broker_;
   EventLoop::Registration broker_events_;
 

@@ -53,7 +53,7 @@ void Machine::grant_due() {
       link.grant = *grant;
     } else {
       spdlog::warn("no grant for {} yet: {}", label(link), to_string(grant.status()));
-      again = !broken();
+      again = has_broker();
     }
   }
   if (again) grant_timer_ = loop_.after(kGrantRetry, [this] { grant_due(); });

@@ -24,8 +24,9 @@ constexpr milliseconds kInterfaceLimit{2'000};
 bool Machine::stop() {
   phase_ = Phase::Stopping;
   grant_timer_.reset();
+  renewal_.reset();
   stop_guests();
-  const bool had_broker = broker_ && !broken();
+  const bool had_broker = has_broker();
   bool home = false;
   if (had_broker) {
     stop_domains();
@@ -108,7 +109,11 @@ bool Machine::pages_are_home() {
   if (!domains || domains->empty()) return false;
   const std::uint32_t home = domains->front().pages;
   progress_(fmt::format("{} of {} pages are home", home, *system_.budget / kPageBytes));
-  return home == *system_.budget / kPageBytes;
+  const bool proven = std::ranges::all_of(clients_, [](const auto& client) {
+    return !client->awaits_pages || client->domain.pages_are_free();
+  });
+  if (!proven) progress_("WARNING: somebody holds pages of a client of the broker that died");
+  return proven && home == *system_.budget / kPageBytes;
 }
 
 }  // namespace cede::supervisor

@@ -83,6 +83,9 @@ class Supervisor {
       return {{"ok", true}};
     }
     if (!started_ || stopping_) return outcome("the system is starting or stopping; try again");
+    if (!machine_.has_broker()) {
+      return outcome("the broker died, and its successor is being started; try again");
+    }
     if (op == "ls") return ledger_view(machine_);
     if (op == "stats") return stats_view(machine_);
     if (op == "qemu-args") return qemu_view(machine_, text_of(request, "client"));

@@ -17,7 +17,8 @@ struct Reporter {
   std::function<void()> ready;                       // everything is connected
 };
 
-// Runs the system until SIGTERM, SIGINT or a "down" request, or until the broker dies. Children end
+// Runs the system until SIGTERM, SIGINT or a "down" request, or until the broker dies and
+// can have no successor. Children end
 // with the thread that calls this. True: it started, it ended in order, and every page came home.
 // Throws std::runtime_error if it does not start; what had been started is stopped then.
 [[nodiscard]] bool supervise(const System& system, Resources resources, RuntimeDir runtime,

@@ -89,8 +89,11 @@ const char* uplink_state(const DriverDomain& driver, const DeviceCounters& count
 
 json::array domains_view(const Machine& machine, const Books& books) {
   json::array domains;
-  json::object root{
-      {"name", "root"}, {"kind", "root"}, {"state", "running"}, {"pid", ::getpid()}, {"lives", 1}};
+  json::object root{{"name", "root"},
+                    {"kind", "root"},
+                    {"state", "running"},
+                    {"pid", ::getpid()},
+                    {"lives", machine.broker_lives()}};
   if (!books.domains.empty()) {
     const LedgerRow& row = books.domains.front();
     for (auto& entry : domain_row(books, {row.index, row.generation})) {

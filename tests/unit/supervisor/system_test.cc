@@ -84,15 +84,6 @@ TEST_F(SystemTest, WithTheSupervisorKilledDownCleansUp) {
   EXPECT_EQ(outcome.text, "'demo' did not run; what a killed supervisor had left is removed\n");
 }
 
-TEST_F(SystemTest, WithTheBrokerKilledEverythingIsStopped) {
-  up();
-  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_of("root")));
-  pid_t broker = 0;  // the first child
-  children >> broker;
-  ::kill(broker, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return !fs::exists(root_ / "demo.lock"); }));
-}
-
 TEST_F(SystemTest, AStaticSystemIsSealed) {
   describe({.system = "static = true"});
   up();
