@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 at random moments under write load: of a frontend, of a client's QEMU, of the driver, of
-// the broker, of the supervisor. After each: the books balance, nothing leaks, the other client's
-// data verifies, and every write that was acknowledged after a flush is on the disk.
+// the broker, of the supervisor and its keeper. After each: the books balance, nothing leaks, the
+// other client's data verifies, and every write that was acknowledged after a flush is on the disk.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -109,11 +109,39 @@ TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
 
 TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
   write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    system_.kill_supervisor();
+    finish_write(alice());
+    finish_write(bob());
+    system_.expect_whole_again();
+  }
+  // Its successor sees to the next death.
+  begin_write(alice());
+  begin_write(bob());
+  system_.kill_domain("disk0");
+  random_pause();
+  system_.kill_supervisor();
+  finish_write(alice());
+  finish_write(bob());
+  system_.expect_whole_again();
+  EXPECT_NO_GUEST_SAW_AN_ERROR();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheKeeperIsKilledUnderWriteLoad) {
+  write_some(2);
   begin_write(alice());
   begin_write(bob());
   random_pause();
-  ASSERT_EQ(::kill(system_.supervisor_pid(), SIGKILL), 0);
-  // The system ends with its supervisor. The guests are ours, and wait for a back-end in vain.
+  system_.kill_keeper();
+  // The system ends with its keeper. The guests are ours, and wait for a back-end in vain.
   for (Client* client : {&alice(), &bob()}) client->guest.reset();
   EXPECT_TRUE(system_.down());  // finds a killed system, and cleans up after it
   for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);

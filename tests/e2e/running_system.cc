@@ -86,8 +86,20 @@ void RunningSystem::kill_domain(const std::string& domain) {
   }
 }
 
-pid_t RunningSystem::supervisor_pid() const {
-  return ledger().at("pid").to_number<pid_t>();
+void RunningSystem::kill_supervisor() const {
+  const auto victim = ledger().at("pid").to_number<pid_t>();
+  ASSERT_EQ(::kill(victim, SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return ledger().at("pid").to_number<pid_t>() != victim;
+    } catch (const std::runtime_error&) {
+      return false;  // it was asked just before it died
+    }
+  }));
+}
+
+void RunningSystem::kill_keeper() const {
+  ASSERT_EQ(::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL), 0);
 }
 
 void RunningSystem::kill_broker() {

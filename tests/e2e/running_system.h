@@ -53,7 +53,10 @@ class RunningSystem {
   // The session of a client's device, as in the ledger.
   [[nodiscard]] boost::json::object session(const std::string& client,
                                             const std::string& device) const;
-  [[nodiscard]] pid_t supervisor_pid() const;
+  // SIGKILL to the supervisor; returns when its successor answers.
+  void kill_supervisor() const;
+  // With it, everything ends but what the test has started.
+  void kill_keeper() const;
 
   // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
   void kill_domain(const std::string& domain);

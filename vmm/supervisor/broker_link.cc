@@ -27,6 +27,10 @@ bool wait_for(int fd, short events, steady_clock::time_point deadline) {
 
 }  // namespace
 
+BrokerLink::~BrokerLink() {
+  ::shutdown(fd(), SHUT_RDWR);
+}
+
 Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
   if (dead_) return Status::Gone;
   const auto deadline = steady_clock::now() + kPatience;

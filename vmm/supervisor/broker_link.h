@@ -17,7 +17,13 @@ namespace cede::supervisor {
 
 class BrokerLink {
  public:
-  explicit BrokerLink(Fd socket) noexcept : link_(std::move(socket)) {}
+  // `last_tag` is that of the latest request on this socket, or more.
+  explicit BrokerLink(Fd socket, std::uint32_t last_tag = 0) noexcept
+      : link_(std::move(socket), last_tag) {}
+  BrokerLink(const BrokerLink&) = delete;
+  BrokerLink& operator=(const BrokerLink&) = delete;
+  // The end of the root domain and of the system, whoever else has the socket.
+  ~BrokerLink();
 
   [[nodiscard]] int fd() const noexcept { return link_.fd(); }
   // Nothing can be asked any more; fd() is readable then.

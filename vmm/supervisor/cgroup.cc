@@ -42,15 +42,23 @@ bool has_word(const std::string& text, std::string_view word, char separator) {
   return false;
 }
 
-// Children before parents.
-std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
+std::vector<fs::path> directories_in(const fs::path& directory) {
   std::vector<fs::path> result;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (!entry->is_directory(ignored) || entry->is_symlink(ignored)) continue;
-    for (fs::path& below : tree_bottom_up(entry->path())) result.push_back(std::move(below));
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored))
+      result.push_back(entry->path());
+  }
+  return result;
+}
+
+// Children before parents.
+std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
+  std::vector<fs::path> result;
+  for (const fs::path& child : directories_in(directory)) {
+    for (fs::path& below : tree_bottom_up(child)) result.push_back(std::move(below));
   }
   result.push_back(directory);
   return result;
@@ -141,23 +149,31 @@ SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
   return cgroup;
 }
 
+void SystemCgroup::continue_life(std::uint32_t life) {
+  if (!directory_.empty()) life_ = directory_ / fmt::format("broker-{}", life);
+}
+
 void SystemCgroup::begin_life(std::uint32_t life) {
-  if (directory_.empty()) return;
-  life_ = directory_ / fmt::format("broker-{}", life);
-  if (::mkdir(life_.c_str(), 0755) != 0) {
+  continue_life(life);
+  if (!life_.empty() && ::mkdir(life_.c_str(), 0755) != 0) {
     throw std::runtime_error(
         fmt::format("cannot make {}: {}", life_.string(), std::generic_category().message(errno)));
   }
 }
 
 void SystemCgroup::sweep_earlier_lives() const {
-  std::error_code error;
-  for (fs::directory_iterator entry(directory_, error), end; !error && entry != end;
-       entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->path() == life_ || !entry->is_directory(ignored)) continue;
-    for (const fs::path& below : tree_bottom_up(entry->path())) ::rmdir(below.c_str());
+  for (const fs::path& life : directories_in(directory_)) {
+    if (life == life_) continue;
+    for (const fs::path& below : tree_bottom_up(life)) ::rmdir(below.c_str());
   }
+}
+
+std::vector<fs::path> SystemCgroup::domains() const {
+  std::vector<fs::path> domains;
+  for (const fs::path& life : directories_in(directory_)) {
+    for (fs::path& domain : directories_in(life)) domains.push_back(std::move(domain));
+  }
+  return domains;
 }
 
 fs::path SystemCgroup::of_domain(Handle domain) const {
@@ -179,7 +195,7 @@ bool sessions_are_free(const fs::path& domain) {
       return false;
     }
   }
-  return !error || error == std::errc::no_such_file_or_directory;
+  return !error || error == std::errc::no_such_file_or_directory;  // not seen is not proven
 }
 
 bool remove_cgroup_tree(const fs::path& directory) {

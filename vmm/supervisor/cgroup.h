@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocols/posix/fd.h"
 #include "protocols/session.h"
@@ -46,10 +47,14 @@ class SystemCgroup {
   // Makes the directory of a life of the broker, its current one from now on. Throws
   // std::runtime_error. Nothing without a cgroup.
   void begin_life(std::uint32_t life);
+  // It is the current one already.
+  void continue_life(std::uint32_t life);
   [[nodiscard]] const std::filesystem::path& life() const noexcept { return life_; }
   // Removes what is empty of earlier lives. What still holds a process stays.
   void sweep_earlier_lives() const;
 
+  // Every domain of every life that is not swept.
+  [[nodiscard]] std::vector<std::filesystem::path> domains() const;
   // A domain of the current life. Empty without a cgroup.
   [[nodiscard]] std::filesystem::path of_domain(Handle domain) const;
   // cgroup.procs of a domain's processes; empty if the broker has not made it.

@@ -20,14 +20,16 @@ constexpr milliseconds kExitGrace{3000};
 
 }  // namespace
 
-Domain::Domain(EventLoop& loop, std::string name, std::filesystem::path log,
+Domain::Domain(EventLoop& loop, KeeperLink& keeper, std::string name, fs::path log,
                std::optional<uid_t> uid, Ended ended)
     : loop_(loop),
+      keeper_(keeper),
       name_(std::move(name)),
       uid_(uid),
       ended_(std::move(ended)),
       log_(std::move(log)),
-      output_(loop, [this](std::string_view text) { log_.append(text); }) {}
+      output_(loop, kept_pipe(keeper, name_),
+              [this](std::string_view text) { log_.append(text); }) {}
 
 void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages,
                    Launch launch) {
@@ -60,7 +62,19 @@ void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t
   exit_watch_ = loop_.when_readable(process_.pidfd(), [this] { on_exit(); });
 }
 
+void Domain::adopt(Handle handle, pid_t process, std::uint32_t lives,
+                   std::vector<fs::path> cgroups) {
+  started_ = steady_clock::now();
+  handle_ = handle;
+  has_domain_ = true;
+  lives_ = lives;
+  cgroups_ = std::move(cgroups);
+  process_ = Process::adopt(process, keeper_);
+  if (running()) exit_watch_ = loop_.when_readable(process_.pidfd(), [this] { on_exit(); });
+}
+
 void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
+  launch.keeper = &keeper_;
   launch.output = output_.write_end();
   cgroup_procs_ = cgroup.run_procs(handle_);
   if (cgroup && !cgroup_procs_) {

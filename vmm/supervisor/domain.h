@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "protocols/session.h"
+#include "vmm/process/backoff.h"
 #include "vmm/process/process.h"
-#include "vmm/supervisor/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/event_loop.h"
@@ -27,12 +27,18 @@ class Domain {
   // `ended` is called from the loop after each life, with how its process ended.
   using Ended = std::function<void(const std::string& how)>;
 
-  Domain(EventLoop& loop, std::string name, std::filesystem::path log, std::optional<uid_t> uid,
-         Ended ended);
+  // Its processes are the keeper's. Loop and keeper outlive it.
+  Domain(EventLoop& loop, KeeperLink& keeper, std::string name, std::filesystem::path log,
+         std::optional<uid_t> uid, Ended ended);
 
   // Makes the broker's domain with `pages` in its account, and starts the program with the
   // capability socket added to its arguments. Throws std::runtime_error.
   void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch);
+  // Goes on with a life that began before us. `cgroups` are those that may hold its pages, or those
+  // of earlier lives. It may have ended since: then it is not running(), and `ended` was not
+  // called.
+  void adopt(Handle handle, pid_t process, std::uint32_t lives,
+             std::vector<std::filesystem::path> cgroups);
   // Dissolves the broker's domain, on which the program exits; kills it if it does not.
   void dissolve(BrokerLink& broker);
   // The broker is gone, and what it knew of the domain: as above.
@@ -63,6 +69,7 @@ class Domain {
   void await_exit();  // and no restart
 
   EventLoop& loop_;
+  KeeperLink& keeper_;
   std::string name_;
   std::optional<uid_t> uid_;
   Ended ended_;

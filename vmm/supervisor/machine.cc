@@ -61,19 +61,21 @@ Fd open_for_guest(const std::filesystem::path& path, const std::string& client) 
 
 }  // namespace
 
-Machine::Machine(EventLoop& loop, const System& system, Resources resources,
+Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources resources,
                  const RuntimeDir& runtime, Progress progress)
     : loop_(loop),
+      keeper_(kept.keeper),
+      record_(kept.record),
       system_(system),
       runtime_(runtime),
       programs_(find_programs()),
       progress_(std::move(progress)),
       broker_log_(runtime.log("broker")),
-      broker_output_(loop, [this](std::string_view text) { broker_log_.append(text); }) {
+      broker_output_(loop, kept_pipe(keeper_, "broker"),
+                     [this](std::string_view text) { broker_log_.append(text); }) {
   check_locked_memory(system);
   const bool root = ::geteuid() == 0;
-  if (root) uids_ = claim_uids();
-  uid_t next_uid = uids_.first;
+  uid_t next_uid = resources.uids.first;
   const auto new_uid = [&] { return root ? std::optional<uid_t>(next_uid++) : std::nullopt; };
 
   for (std::size_t i = 0; i < system.drivers.size(); ++i) {
@@ -82,7 +84,7 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
         new DriverDomain{spec,
                          std::move(resources.disks[i]),
                          std::move(resources.interfaces.uplinks[i]),
-                         Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
+                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), new_uid(),
                                 [this, i](const std::string& how) { driver_ended(i, how); }),
                          nullptr,
                          {}}));
@@ -94,12 +96,18 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
         new ClientDomain{spec,
                          runtime.make_client(*spec.name, uid),
                          std::move(resources.interfaces.taps[i]),
-                         Domain(loop, *spec.name, runtime.log(*spec.name), uid,
+                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
                          {},
                          nullptr,
                          {},
                          {}}));
+    ClientDomain& client = *clients_.back();
+    if (*spec.audit) {
+      client.audit_pipe = std::make_unique<OutputPipe>(
+          loop, kept_pipe(keeper_, *spec.name + "/audit"),
+          [&client](std::string_view text) { client.audit.append(text); });
+    }
   }
   for (const Attachment& plan : plan_attachments(system)) {
     const Client& client = system.clients[plan.client];
@@ -112,7 +120,11 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({plan, *device.connect, {}, {}});
+    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}, .patience = {}});
+  }
+  if (links_.size() > kMaxRecordedLinks) {
+    throw std::runtime_error(
+        fmt::format("the system has more than {} devices; describe a second", kMaxRecordedLinks));
   }
   watch_interfaces();
 }
@@ -146,6 +158,7 @@ void Machine::start() {
     if (client->spec.vm) start_vm(*client);
   }
   phase_ = Phase::Running;
+  save();
 }
 
 void Machine::wait_connected() {
@@ -203,6 +216,7 @@ Launch Machine::driver_launch(std::size_t index) {
 void Machine::start_driver(std::size_t index) {
   DriverDomain& driver = *drivers_[index];
   driver.stats = std::make_unique<StatsMemory>();
+  keeper_.keep(driver.domain.name() + kStats, driver.stats->fd());
   Launch launch = driver.spec.is_net() ? switch_launch(index) : driver_launch(index);
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
@@ -230,10 +244,6 @@ void Machine::start_client(std::size_t index) {
     launch.inherited.insert(launch.inherited.end(), taps.begin(), taps.end());
   }
   if (*client.spec.audit) {
-    if (!client.audit_pipe) {
-      client.audit_pipe = std::make_unique<OutputPipe>(
-          loop_, [&client](std::string_view text) { client.audit.append(text); });
-    }
     const int fd = client.audit_pipe->write_end();
     launch.arguments.insert(launch.arguments.end(), {"--audit-fd", std::to_string(fd)});
     launch.inherited.push_back(fd);
@@ -263,7 +273,11 @@ void Machine::start_vm(ClientDomain& client) {
   client.domain.place(launch, cgroup_);
   client.vm = Process::start(launch);
   progress_(fmt::format("client {}: its VM runs as process {}", name, client.vm.pid()));
-  // A guest that powers off has done so on purpose: it is not started again.
+  watch_vm(client);
+}
+
+// A guest that powers off has done so on purpose: it is not started again.
+void Machine::watch_vm(ClientDomain& client) {
   client.vm_watch = loop_.when_readable(client.vm.pidfd(), [&client] {
     client.vm_watch.reset();
     spdlog::info("the VM of '{}' ended: {}", *client.spec.name, client.vm.reap());

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/supervisor/backoff.h"
+#include "vmm/process/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/disk.h"
@@ -22,6 +22,7 @@
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
 #include "vmm/supervisor/programs.h"
+#include "vmm/supervisor/record.h"
 #include "vmm/supervisor/runtime_dir.h"
 #include "vmm/supervisor/stats_memory.h"
 
@@ -31,6 +32,7 @@ namespace cede::supervisor {
 struct Resources {
   std::vector<Disk> disks;
   Interfaces interfaces;
+  UidRange uids{};  // empty where we are not root
 };
 
 struct DriverDomain {
@@ -58,6 +60,7 @@ struct ClientDomain {
 struct Link {
   Attachment plan;
   bool wanted = true;
+  bool granting = false;             // the broker is being asked
   Handle grant;                      // valid while client and driver live
   EventLoop::Registration patience;  // with a client that was told to let go
 };
@@ -66,15 +69,28 @@ class Machine {
  public:
   using Progress = std::function<void(const std::string&)>;
 
-  // The system, directory and loop have to outlive the machine.
-  Machine(EventLoop& loop, const System& system, Resources resources, const RuntimeDir& runtime,
-          Progress progress);
+  // What outlives the supervisor: the keeper has its processes and descriptors, the record says
+  // how things stand.
+  struct Kept {
+    KeeperLink& keeper;
+    SharedRecord& record;
+  };
+
+  // All that is passed by reference has to outlive the machine.
+  Machine(EventLoop& loop, Kept kept, const System& system, Resources resources,
+          const RuntimeDir& runtime, Progress progress);
 
   // Starts everything, and waits until all that is to be connected is; then the guests.
   // Throws std::runtime_error.
   void start();
   // Makes a start() that is under way fail.
   void cancel_start();
+  // Instead of start(): goes on with what a killed supervisor's record says, as far as the broker's
+  // ledger and the kernel say the same, and ends the rest. What is missing begins anew, as after
+  // any death. `life` is ours, of which no two are the same.
+  void adopt(unsigned life);
+  // Brings the record up to date. After each turn of the loop.
+  void save() noexcept;
   // Ends everything in order: guests, clients, drivers, broker. True: every page came home.
   [[nodiscard]] bool stop();
 
@@ -110,14 +126,22 @@ class Machine {
 
  private:
   static constexpr rlim_t kOpenFiles = 4096;  // of each program
+  // What is left with the keeper: our end of the broker's socket; a driver's counters, after its
+  // name.
+  static constexpr const char* kBrokerLink = "broker/link";
+  static constexpr const char* kStats = "/stats";
+
+  using Phase = Record::Phase;
 
   void make_cgroup();
   void start_broker();
+  void watch_broker(Fd link, std::uint32_t last_tag);
   void start_driver(std::size_t index);
   [[nodiscard]] Launch driver_launch(std::size_t index);
   [[nodiscard]] Launch switch_launch(std::size_t index);
   void start_client(std::size_t index);
   void start_vm(ClientDomain& client);
+  void watch_vm(ClientDomain& client);
   void driver_ended(std::size_t index, const std::string& how);
   void client_ended(std::size_t index, const std::string& how);
   // Starts a domain's next life after a while, if there is to be one.
@@ -126,7 +150,14 @@ class Machine {
   void begin_life(Domain& domain, const std::string& how, const EventLoop::Callback& again);
   void handle_events();
 
+  void end_strangers(const Record& record);
+  void adopt_domains(const Record& record);
+  void adopt_links(const Record& record);
+  void take_back(Link& link, const std::vector<LedgerRow>& sessions);
+  void reconcile();
+
   void broker_ended();
+  void outlive_broker();
   // Pages that nobody accounts for any more are proven free by the cgroup alone, and what is sealed
   // has been promised that nothing is created.
   [[nodiscard]] bool survives_broker() const noexcept {
@@ -152,17 +183,17 @@ class Machine {
 
   void stop_guests();
   void stop_domains();
-  void close_interfaces();
   [[nodiscard]] bool pages_are_home();
 
   EventLoop& loop_;
+  KeeperLink& keeper_;
+  SharedRecord& record_;
   const System& system_;
   const RuntimeDir& runtime_;
   const Programs programs_;
   Progress progress_;
-  UidRange uids_;  // empty where we are not root
   SystemCgroup cgroup_;
-  enum class Phase { Starting, Running, Stopping } phase_ = Phase::Starting;
+  Phase phase_ = Phase::Starting;
   bool sealed_ = false;
   std::string failure_;  // what ended while starting
 

@@ -38,7 +38,9 @@ void Machine::make_cgroup() {
 
 void Machine::start_broker() {
   broker_started_ = steady_clock::now();
-  cgroup_.begin_life(++broker_lives_);
+  ++broker_lives_;
+  save();  // so that no successor of ours takes the number, and the directory, again
+  cgroup_.begin_life(broker_lives_);
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw std::runtime_error("cannot make the broker's socket");
@@ -52,11 +54,17 @@ void Machine::start_broker() {
     launch.arguments.insert(launch.arguments.end(), {"--cgroup", cgroup_.life().string()});
   }
   launch.inherited = {theirs.get()};
+  launch.keeper = &keeper_;
   launch.output = broker_output_.write_end();
   launch.open_files = kOpenFiles;
+  keeper_.keep(kBrokerLink, ours.get());
   broker_process_ = Process::start(launch);
+  watch_broker(std::move(ours), 0);
+}
+
+void Machine::watch_broker(Fd link, std::uint32_t last_tag) {
   broker_exit_.reset();
-  broker_ = std::make_unique<BrokerLink>(std::move(ours));
+  broker_ = std::make_unique<BrokerLink>(std::move(link), last_tag);
   broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
   broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
 }
@@ -82,8 +90,12 @@ void Machine::broker_ended() {
   broker_events_.reset();
   broker_exit_ = broker_process_.reap();
   broker_output_.drain();
-  if (!survives_broker()) return;
-  spdlog::error("the broker ended ({}): all domains begin anew, with another", *broker_exit_);
+  spdlog::info("the broker ended: {}", *broker_exit_);
+  if (survives_broker()) outlive_broker();
+}
+
+void Machine::outlive_broker() {
+  spdlog::warn("all domains begin anew, with another broker");
   grant_timer_.reset();
   for (Link& link : links_) {
     link.grant = {};

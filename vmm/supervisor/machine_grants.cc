@@ -46,9 +46,12 @@ void Machine::grant_due() {
       again = true;
       continue;
     }
+    link.granting = true;
+    save();
     const Result<Handle> grant =
         broker_->grant_device(client.domain.handle(), driver.domain.handle(), link.plan.number,
                               *client.spec.devices[link.plan.device].name);
+    link.granting = false;
     if (grant) {
       link.grant = *grant;
     } else {
@@ -119,6 +122,7 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   if (link == nullptr) return fmt::format("there is no device '{}' of '{}'", device, client);
   if (sealed_) return "the system is static: a device that is disconnected could never come back";
   link->wanted = false;
+  save();  // a grant that is not recorded as unwanted would be good for ever
   if (!link->grant.valid()) return {};
   const auto sessions = broker_->sessions();
   const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;

@@ -241,6 +241,7 @@ json::object ledger_view(Machine& machine) {
           {"name", *machine.system().name},
           {"static", machine.sealed()},
           {"pid", ::getpid()},
+          {"keeper_pid", ::getppid()},
           {"broker_pid", machine.broker_pid()},
           {"page_bytes", kPageBytes},
           {"cgroup", machine.cgroup().directory().string()},

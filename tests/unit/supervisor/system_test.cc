@@ -65,9 +65,9 @@ TEST_F(SystemTest, AKilledDriverLivesAgainAndItsClientsReconnect) {
   down();
 }
 
-TEST_F(SystemTest, WithTheSupervisorKilledNothingRunsAndTheNextUpCleansUp) {
+TEST_F(SystemTest, WithTheKeeperKilledNothingRunsAndTheNextUpCleansUp) {
   up();
-  ::kill(pid_of("root"), SIGKILL);
+  ::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL);
   for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
   EXPECT_EQ(cede("ls demo").code, 1);
   up();
@@ -75,9 +75,9 @@ TEST_F(SystemTest, WithTheSupervisorKilledNothingRunsAndTheNextUpCleansUp) {
   down();
 }
 
-TEST_F(SystemTest, WithTheSupervisorKilledDownCleansUp) {
+TEST_F(SystemTest, WithTheKeeperKilledDownCleansUp) {
   up();
-  ::kill(pid_of("root"), SIGKILL);
+  ::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL);
   for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
   const Outcome outcome = cede("down");
   EXPECT_EQ(outcome.code, 0);
