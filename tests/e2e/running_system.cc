@@ -85,6 +85,13 @@ void RunningSystem::kill_domain(const std::string& domain) {
   }
 }
 
+boost::json::object RunningSystem::restart(const std::string& driver) const {
+  const auto result = cede({"restart", "--json", name_, driver});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
+  return result.exit_status == 0 ? boost::json::parse(result.output).as_object()
+                                 : boost::json::object{};
+}
+
 pid_t RunningSystem::supervisor_pid() const {
   return ledger().at("pid").to_number<pid_t>();
 }

@@ -57,6 +57,8 @@ class RunningSystem {
 
   // SIGKILL to a domain's process; expect_whole_again() then waits for its next life.
   void kill_domain(const std::string& domain);
+  // `cede restart`; what it says.
+  [[nodiscard]] boost::json::object restart(const std::string& driver) const;
   // Every killed domain lives again, every session is connected, the books balance.
   void expect_whole_again() const;
   void expect_balanced() const;

@@ -3,10 +3,12 @@
 //
 // Requests wait for their replies: the broker is trusted, and answers out of its own state without
 // waiting for anybody. One that does not answer is treated as dead. Events that come in between are
-// kept for take_event().
+// kept for take_event(); fd() is not readable for them any more, so there is a callback that says
+// so.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -17,7 +19,9 @@ namespace cede::supervisor {
 
 class BrokerLink {
  public:
-  explicit BrokerLink(Fd socket) noexcept : link_(std::move(socket)) {}
+  // `kept` is called from within a request, for each event that is kept; it must not ask anything.
+  explicit BrokerLink(Fd socket, std::function<void()> kept = {}) noexcept
+      : link_(std::move(socket)), kept_(std::move(kept)) {}
 
   [[nodiscard]] int fd() const noexcept { return link_.fd(); }
   // Nothing can be asked any more.
@@ -45,6 +49,7 @@ class BrokerLink {
   [[nodiscard]] Result<std::vector<LedgerRow>> rows(MessageType type);
 
   ControlLink link_;
+  std::function<void()> kept_;
   std::deque<Message> events_;
   bool dead_ = false;
 };

@@ -211,7 +211,9 @@ void Machine::start_broker() {
   launch.output = broker_output_.write_end();
   launch.open_files = kOpenFiles;
   broker_process_ = Process::start(launch);
-  broker_ = std::make_unique<BrokerLink>(std::move(ours));
+  broker_ = std::make_unique<BrokerLink>(std::move(ours), [this] {
+    kept_events_ = loop_.after(milliseconds::zero(), [this] { handle_events(); });
+  });
   broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
   broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
 }
@@ -310,6 +312,7 @@ void Machine::driver_ended(std::size_t index, const std::string& how) {
     if (link.plan.driver == index) link.grant = {};
   }
   revive(driver.domain, how, [this, index] { start_driver(index); });
+  if (driver.restart.under_way()) restarted_life_ended(index);
 }
 
 void Machine::client_ended(std::size_t index, const std::string& how) {
@@ -355,11 +358,16 @@ void Machine::handle_events() {
   while (const auto event = broker_->take_event()) {
     if (event->type != MessageType::Kill) continue;
     const auto kill = [&](Domain& domain) {
-      if (domain.handle() != event->subject || !domain.running()) return;
+      if (domain.handle() != event->subject || !domain.running()) return false;
       spdlog::error("'{}' did not let go in time: killed", domain.name());
       domain.kill();
+      return true;
     };
-    for (const auto& driver : drivers_) kill(driver->domain);
+    for (const auto& driver : drivers_) {
+      PlannedRestart& restart = driver->restart;
+      if (kill(driver->domain) && restart.under_way())
+        restart.drain = PlannedRestart::Drain::Overran;
+    }
     for (const auto& client : clients_) kill(client->domain);
   }
   if (broker_->dead()) broker_events_.reset();

@@ -19,6 +19,7 @@
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
+#include "vmm/supervisor/planned_restart.h"
 #include "vmm/supervisor/programs.h"
 #include "vmm/supervisor/runtime_dir.h"
 #include "vmm/supervisor/stats_memory.h"
@@ -38,6 +39,7 @@ struct DriverDomain {
   Domain domain;
   std::unique_ptr<StatsMemory> stats;  // of the current life
   std::vector<Handle> past;            // earlier lives; their sessions may not be home yet
+  PlannedRestart restart{};            // the last one, or the one under way
 };
 
 struct ClientDomain {
@@ -81,6 +83,8 @@ class Machine {
   // What is wrong, or nothing. The change comes about soon after.
   [[nodiscard]] std::string connect(std::string_view client, std::string_view device);
   [[nodiscard]] std::string disconnect(std::string_view client, std::string_view device);
+  // Begins a driver's planned restart; DriverDomain::restart tells how far it has got.
+  [[nodiscard]] std::string restart(std::string_view driver);
 
   [[nodiscard]] const System& system() const noexcept { return system_; }
   [[nodiscard]] BrokerLink& broker() noexcept { return *broker_; }
@@ -118,6 +122,8 @@ class Machine {
   void look_at_interfaces();
 
   void grant_due();
+  // Revokes the link's grant, on which `session`, if there is one, ends.
+  Status take_back(Link& link, const LedgerRow* session);
   // The client has to let go of a session in bounded time, or it is ended.
   void await_return(Link& link, Handle session);
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
@@ -126,6 +132,11 @@ class Machine {
   void wait_connected();
   [[nodiscard]] std::string why_not_connected();
   [[nodiscard]] Link* find_link(std::string_view client, std::string_view device) noexcept;
+
+  void go_on_with_restart(std::size_t driver);
+  void restarted_life_ended(std::size_t driver);
+  [[nodiscard]] bool has_returned(const PlannedRestart& restart,
+                                  const std::vector<LedgerRow>& sessions) const;
 
   void stop_guests();
   void stop_domains();
@@ -150,6 +161,7 @@ class Machine {
   std::optional<std::string> broker_exit_;
   std::unique_ptr<BrokerLink> broker_;
   EventLoop::Registration broker_events_;
+  EventLoop::Registration kept_events_;
 
   std::vector<std::unique_ptr<DriverDomain>> drivers_;
   std::vector<std::unique_ptr<ClientDomain>> clients_;

@@ -38,8 +38,8 @@ void Machine::grant_due() {
   for (Link& link : links_) {
     const DriverDomain& driver = *drivers_[link.plan.driver];
     const ClientDomain& client = *clients_[link.plan.client];
-    if (!link.wanted || link.grant.valid() || !driver.domain.running() ||
-        !client.domain.running()) {
+    if (!link.wanted || link.grant.valid() || driver.restart.holds_grants() ||
+        !driver.domain.running() || !client.domain.running()) {
       continue;
     }
     if (has_old_session(link)) {
@@ -121,13 +121,16 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   link->wanted = false;
   if (!link->grant.valid()) return {};
   const auto sessions = broker_->sessions();
-  const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;
-  const Handle grant = std::exchange(link->grant, {});
-  const Status status = broker_->revoke_grant(grant);
-  if (row != nullptr) await_return(*link, {row->index, row->generation});
+  const Status status = take_back(*link, sessions ? session_of(*link, *sessions) : nullptr);
   // Stale: its client or its driver has just died, and the grant with it.
   if (status == Status::Ok || status == Status::Stale) return {};
   return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
+}
+
+Status Machine::take_back(Link& link, const LedgerRow* session) {
+  const Status status = broker_->revoke_grant(std::exchange(link.grant, {}));
+  if (session != nullptr) await_return(link, {session->index, session->generation});
+  return status;
 }
 
 void Machine::await_return(Link& link, Handle session) {
