@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 at random moments under write load: of a frontend, of a client's QEMU, of the driver, of
-// the broker, of the supervisor and its keeper. After each: the books balance, nothing leaks, the
-// other client's data verifies, and every write that was acknowledged after a flush is on the disk.
+// the broker, of the supervisor and its keeper; and the driver's planned restart. After each: the
+// books balance, nothing leaks, the other client's data verifies, and every write that was
+// acknowledged after a flush is on the disk.
 #include <gtest/gtest.h>
 #include <signal.h>
+
+#include <set>
+#include <utility>
 
 #include "tests/e2e/two_guests.h"
 
@@ -12,7 +16,24 @@ namespace {
 
 constexpr int kKills = 3;
 
-using FaultTest = TwoGuests;
+class FaultTest : public TwoGuests {
+ protected:
+  // The handles of alice's and bob's sessions: a place in the broker's table, and its generation.
+  using Handles = std::set<std::pair<std::int64_t, std::int64_t>>;
+
+  [[nodiscard]] Handles sessions() const {
+    Handles handles;
+    for (const char* client : {"alice", "bob"}) {
+      const boost::json::object session = system_.session(client, "vda");
+      handles.emplace(session.at("index").to_number<std::int64_t>(),
+                      session.at("generation").to_number<std::int64_t>());
+    }
+    return handles;
+  }
+  void expect_new_sessions(const Handles& before) const {
+    for (const auto& handle : sessions()) EXPECT_EQ(before.count(handle), 0U);
+  }
+};
 
 // Both guests go on after it, as if nothing had happened but a pause.
 #define EXPECT_NO_GUEST_SAW_AN_ERROR()                                                           \
@@ -43,6 +64,7 @@ TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
 TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
+    const auto before = sessions();
     begin_write(alice());
     begin_write(bob());
     random_pause();
@@ -50,6 +72,31 @@ TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
     finish_write(alice());
     finish_write(bob());
     system_.expect_whole_again();
+    expect_new_sessions(before);
+  }
+  write_some(1);
+  EXPECT_NO_GUEST_SAW_AN_ERROR();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheDriverIsRestartedUnderWriteLoad) {
+  write_some(2);
+  for (int life = 2; life < 2 + kKills; ++life) {
+    const auto before = sessions();
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    const boost::json::object said = system_.restart("disk0");
+    finish_write(alice());
+    finish_write(bob());
+    EXPECT_EQ(said.at("drain"), "complete");
+    EXPECT_EQ(said.at("lives"), life);
+    system_.expect_whole_again();
+    expect_new_sessions(before);
   }
   write_some(1);
   EXPECT_NO_GUEST_SAW_AN_ERROR();

@@ -197,6 +197,25 @@ TEST_F(NetNamespaces, AKilledSwitchLivesAgainAndItsClientsGoOn) {
   }
 }
 
+TEST_F(NetNamespaces, ARestartOfTheSwitchCostsFramesAndNoConnection) {
+  ASSERT_NO_FATAL_FAILURE(up_with_tap());
+  expect_ping(alice_, kBob);
+  bob_.run("iperf3 -s -D >/dev/null 2>&1");
+  for (int life = 2; life <= 4; ++life) {
+    alice_.run(fmt::format("(timeout 60 iperf3 -c {} -t 2; echo $? >{}) >/dev/null 2>&1 &", kBob,
+                           system_.file("status").string()));
+    run_on_host("sleep 0.5");
+    const boost::json::object said = system_.restart("sw0");
+    EXPECT_EQ(said.at("drain"), "complete");
+    EXPECT_EQ(said.at("sessions"), 2);
+    EXPECT_EQ(said.at("lives"), life);
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(system_.file("status")); }));
+    EXPECT_EQ(run_on_host("cat " + system_.file("status").string()), "0\n");
+    std::filesystem::remove(system_.file("status"));
+    expect_ping(bob_, kHost);
+  }
+}
+
 TEST_F(NetNamespaces, AKilledFrontendLivesAgainAndTheOthersDoNotNotice) {
   ASSERT_NO_FATAL_FAILURE(up_with_tap());
   expect_ping(alice_, kBob);

@@ -110,6 +110,13 @@ void RunningSystem::kill_broker() {
   ASSERT_EQ(::kill(now.at("broker_pid").to_number<pid_t>(), SIGKILL), 0);
 }
 
+boost::json::object RunningSystem::restart(const std::string& driver) const {
+  const auto result = cede({"restart", "--json", name_, driver});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
+  return result.exit_status == 0 ? boost::json::parse(result.output).as_object()
+                                 : boost::json::object{};
+}
+
 void RunningSystem::expect_whole_again() const {
   EXPECT_TRUE(eventually([this] { return is_whole(); })) << boost::json::serialize(ledger());
   expect_balanced();

@@ -62,6 +62,8 @@ class RunningSystem {
   void kill_domain(const std::string& domain);
   // SIGKILL to the broker, with which every domain ends.
   void kill_broker();
+  // `cede restart`; what it says.
+  [[nodiscard]] boost::json::object restart(const std::string& driver) const;
   // Every killed domain lives again, every session is connected, the books balance.
   void expect_whole_again() const;
   void expect_balanced() const;

@@ -42,6 +42,7 @@ Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
     Result<ControlLink::Incoming> incoming = link_.receive();
     if (incoming && incoming->message.type != MessageType::Reply) {
       events_.push_back(incoming->message);
+      if (kept_) kept_();
     } else if (incoming && incoming->message.tag == *tag) {
       if (incoming->message.status != Status::Ok) return incoming->message.status;
       return incoming;

@@ -294,6 +294,7 @@ void Machine::driver_ended(std::size_t index, const std::string& how) {
     if (link.plan.driver == index) link.grant = {};
   }
   revive(driver.domain, how, [this, index] { start_driver(index); });
+  if (driver.restart.under_way()) restarted_life_ended(index);
 }
 
 void Machine::client_ended(std::size_t index, const std::string& how) {

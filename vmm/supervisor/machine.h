@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocols/posix/page_batches.h"
 #include "vmm/process/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
@@ -21,6 +22,7 @@
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
+#include "vmm/supervisor/planned_restart.h"
 #include "vmm/supervisor/programs.h"
 #include "vmm/supervisor/record.h"
 #include "vmm/supervisor/runtime_dir.h"
@@ -42,6 +44,7 @@ struct DriverDomain {
   Domain domain;
   std::unique_ptr<StatsMemory> stats;  // of the current life
   std::vector<Handle> past;            // earlier lives; their sessions may not be home yet
+  PlannedRestart restart{};            // the last one, or the one under way
 };
 
 struct ClientDomain {
@@ -104,6 +107,8 @@ class Machine {
   // What is wrong, or nothing. The change comes about soon after.
   [[nodiscard]] std::string connect(std::string_view client, std::string_view device);
   [[nodiscard]] std::string disconnect(std::string_view client, std::string_view device);
+  // Begins a driver's planned restart; DriverDomain::restart tells how far it has got.
+  [[nodiscard]] std::string restart(std::string_view driver);
 
   [[nodiscard]] const System& system() const noexcept { return system_; }
   [[nodiscard]] BrokerLink& broker() noexcept { return *broker_; }
@@ -153,7 +158,6 @@ class Machine {
   void end_strangers(const Record& record);
   void adopt_domains(const Record& record);
   void adopt_links(const Record& record);
-  void take_back(Link& link, const std::vector<LedgerRow>& sessions);
   void reconcile();
 
   void broker_ended();
@@ -172,6 +176,11 @@ class Machine {
   void look_at_interfaces();
 
   void grant_due();
+  // The session between its client and its driver, on whichever grant.
+  [[nodiscard]] const LedgerRow* any_session_of(
+      const Link& link, const std::vector<LedgerRow>& sessions) const noexcept;
+  // Revokes the link's grant, on which `session`, if there is one, ends.
+  Status take_back(Link& link, const LedgerRow* session);
   // The client has to let go of a session in bounded time, or it is ended.
   void await_return(Link& link, Handle session);
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
@@ -180,6 +189,11 @@ class Machine {
   void wait_connected();
   [[nodiscard]] std::string why_not_connected();
   [[nodiscard]] Link* find_link(std::string_view client, std::string_view device) noexcept;
+
+  void go_on_with_restart(std::size_t driver);
+  void restarted_life_ended(std::size_t driver);
+  [[nodiscard]] bool has_returned(const PlannedRestart& restart,
+                                  const std::vector<LedgerRow>& sessions) const;
 
   void stop_guests();
   void stop_domains();
@@ -208,6 +222,8 @@ class Machine {
   EventLoop::Registration renewal_;
   std::unique_ptr<BrokerLink> broker_;
   EventLoop::Registration broker_events_;
+  EventLoop::Registration kept_events_;
+  PageBatches batches_;
 
   std::vector<std::unique_ptr<DriverDomain>> drivers_;
   std::vector<std::unique_ptr<ClientDomain>> clients_;

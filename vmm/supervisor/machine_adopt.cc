@@ -126,20 +126,9 @@ void Machine::adopt_links(const Record& record) {
     Domain& client = clients_[link.plan.client]->domain;
     // It may have been granted, by a handle that nobody knows: only the client's end takes it back.
     if (was.granting && client.running()) client.dissolve(*broker_);
-    if (!link.wanted && sessions) take_back(link, *sessions);
+    // Again: whether the predecessor got that far is not recorded, and its patience died with it.
+    if (!link.wanted && sessions) (void)take_back(link, any_session_of(link, *sessions));
   }
-}
-
-// Again: whether the predecessor got that far is not recorded, and its patience died with it.
-void Machine::take_back(Link& link, const std::vector<LedgerRow>& sessions) {
-  const std::uint32_t client = clients_[link.plan.client]->domain.handle().index;
-  const std::uint32_t driver = drivers_[link.plan.driver]->domain.handle().index;
-  const auto row = std::ranges::find_if(sessions, [&](const LedgerRow& session) {
-    return session.parent_or_client == client && session.driver == driver &&
-           session.device == link.plan.number;
-  });
-  if (link.grant.valid()) (void)broker_->revoke_grant(std::exchange(link.grant, {}));
-  if (row != sessions.end()) await_return(link, {row->index, row->generation});
 }
 
 // Makes ledger and processes say the same.

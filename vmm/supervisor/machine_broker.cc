@@ -64,7 +64,9 @@ void Machine::start_broker() {
 
 void Machine::watch_broker(Fd link, std::uint32_t last_tag) {
   broker_exit_.reset();
-  broker_ = std::make_unique<BrokerLink>(std::move(link), last_tag);
+  broker_ = std::make_unique<BrokerLink>(std::move(link), last_tag, [this] {
+    kept_events_ = loop_.after(milliseconds::zero(), [this] { handle_events(); });
+  });
   broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
   broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
 }
@@ -73,11 +75,14 @@ void Machine::handle_events() {
   while (const auto event = broker_->take_event()) {
     if (event->type != MessageType::Kill) continue;
     const auto kill = [&](Domain& domain) {
-      if (domain.handle() != event->subject || !domain.running()) return;
+      if (domain.handle() != event->subject || !domain.running()) return false;
       spdlog::error("'{}' did not let go in time: killed", domain.name());
       domain.kill();
+      return true;
     };
-    for (const auto& driver : drivers_) kill(driver->domain);
+    for (const auto& driver : drivers_) {
+      if (kill(driver->domain)) driver->restart.overran();
+    }
     for (const auto& client : clients_) kill(client->domain);
   }
   if (!broker_->dead()) return;
@@ -88,6 +93,7 @@ void Machine::handle_events() {
 void Machine::broker_ended() {
   broker_watch_.reset();
   broker_events_.reset();
+  kept_events_.reset();
   broker_exit_ = broker_process_.reap();
   broker_output_.drain();
   spdlog::info("the broker ended: {}", *broker_exit_);
@@ -149,6 +155,7 @@ void Machine::return_clients() {
     }
   }
   if (again) {
+    batches_.empty();
     renewal_ = loop_.after(kLook, [this] { return_clients(); });
   } else {
     cgroup_.sweep_earlier_lives();

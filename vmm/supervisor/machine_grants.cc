@@ -38,8 +38,8 @@ void Machine::grant_due() {
   for (Link& link : links_) {
     const DriverDomain& driver = *drivers_[link.plan.driver];
     const ClientDomain& client = *clients_[link.plan.client];
-    if (!link.wanted || link.grant.valid() || !driver.domain.running() ||
-        !client.domain.running()) {
+    if (!link.wanted || link.grant.valid() || driver.restart.holds_grants() ||
+        !driver.domain.running() || !client.domain.running()) {
       continue;
     }
     if (has_old_session(link)) {
@@ -80,11 +80,15 @@ bool Machine::has_old_session(const Link& link) {
 
 const LedgerRow* Machine::session_of(const Link& link,
                                      const std::vector<LedgerRow>& sessions) const noexcept {
+  return link.grant.valid() ? any_session_of(link, sessions) : nullptr;
+}
+
+const LedgerRow* Machine::any_session_of(const Link& link,
+                                         const std::vector<LedgerRow>& sessions) const noexcept {
   const std::uint32_t client = clients_[link.plan.client]->domain.handle().index;
   const std::uint32_t driver = drivers_[link.plan.driver]->domain.handle().index;
   const auto found = std::find_if(sessions.begin(), sessions.end(), [&](const LedgerRow& row) {
-    return link.grant.valid() && row.parent_or_client == client && row.driver == driver &&
-           row.device == link.plan.number;
+    return row.parent_or_client == client && row.driver == driver && row.device == link.plan.number;
   });
   return found == sessions.end() ? nullptr : &*found;
 }
@@ -125,13 +129,16 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   save();  // a grant that is not recorded as unwanted would be good for ever
   if (!link->grant.valid()) return {};
   const auto sessions = broker_->sessions();
-  const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;
-  const Handle grant = std::exchange(link->grant, {});
-  const Status status = broker_->revoke_grant(grant);
-  if (row != nullptr) await_return(*link, {row->index, row->generation});
+  const Status status = take_back(*link, sessions ? session_of(*link, *sessions) : nullptr);
   // Stale: its client or its driver has just died, and the grant with it.
   if (status == Status::Ok || status == Status::Stale) return {};
   return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
+}
+
+Status Machine::take_back(Link& link, const LedgerRow* session) {
+  const Status status = broker_->revoke_grant(std::exchange(link.grant, {}));
+  if (session != nullptr) await_return(link, {session->index, session->generation});
+  return status;
 }
 
 void Machine::await_return(Link& link, Handle session) {

@@ -32,6 +32,7 @@ bool Machine::stop() {
     stop_domains();
     home = pages_are_home();
     broker_events_.reset();
+    kept_events_.reset();
     broker_.reset();  // the end of the root domain, and of the system
     loop_.poll_until([this] { return broker_exit_.has_value(); }, kBrokerLimit);
     if (broker_exit_ != "exit 0") {

@@ -109,6 +109,7 @@ class Supervisor {
     if (op == "disconnect") {
       return outcome(machine_.disconnect(text_of(request, "client"), text_of(request, "device")));
     }
+    if (op == "restart") return outcome(machine_.restart(text_of(request, "driver")));
     return outcome(fmt::format("there is no operation '{}'", op));
   }
 

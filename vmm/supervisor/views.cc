@@ -79,6 +79,17 @@ json::array audit_view(const RecentLines& audit) {
   return view;
 }
 
+json::object restart_view(const PlannedRestart& restart) {
+  using Drain = PlannedRestart::Drain;
+  const std::chrono::duration<double, std::milli> pause = restart.pause;
+  return {{"under_way", restart.under_way()},
+          {"drain", restart.drain == Drain::Complete  ? "complete"
+                    : restart.drain == Drain::Overran ? "overran"
+                                                      : "died"},
+          {"sessions", restart.links.size()},
+          {"pause_ms", pause.count()}};
+}
+
 DeviceCounters counters_of(const DriverDomain& driver, std::size_t row) {
   return driver.stats ? driver.stats->read(row) : DeviceCounters{};
 }
@@ -103,6 +114,7 @@ json::array domains_view(const Machine& machine, const Books& books) {
   domains.push_back(std::move(root));
   for (const auto& driver : machine.drivers()) {
     json::object view = domain_view(books, driver->domain, "driver");
+    if (driver->restart.ever()) view["restart"] = restart_view(driver->restart);
     if (!driver->spec.is_net()) {
       view["disk"] = driver->spec.disk->string();
     } else {
