@@ -21,7 +21,9 @@ class ControlLink {
     std::size_t fd_count = 0;
   };
 
-  explicit ControlLink(Fd socket) noexcept : socket_(std::move(socket)) {}
+  // Whoever goes on with a socket that another has used passes a tag that was not used before.
+  explicit ControlLink(Fd socket, std::uint32_t last_tag = 0) noexcept
+      : socket_(std::move(socket)), last_tag_(last_tag) {}
 
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
 
@@ -48,7 +50,7 @@ class ControlLink {
 
  private:
   Fd socket_;
-  std::uint32_t last_tag_ = 0;
+  std::uint32_t last_tag_;
 };
 
 }  // namespace cede

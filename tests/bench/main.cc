@@ -7,6 +7,7 @@
 #include "tests/bench/blk/command.h"
 #include "tests/bench/interrupt.h"
 #include "tests/bench/net/command.h"
+#include "tests/bench/recovery/command.h"
 
 namespace {
 
@@ -15,12 +16,14 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   cede::bench::BlkCommand blk(app);
   cede::bench::NetCommand net(app);
+  cede::bench::RecoveryCommand recovery(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
   cede::bench::catch_interrupts();
+  if (recovery.chosen()) return recovery.run();
   return net.chosen() ? net.run() : blk.run();
 }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 at random moments under write load: of a frontend, of a client's QEMU, of the driver, of
-// the supervisor. After each: the books balance, nothing leaks, the other client's data verifies,
-// and every write that was acknowledged after a flush is on the disk.
+// the broker, of the supervisor and its keeper; and the driver's planned restart. After each: the
+// books balance, nothing leaks, the other client's data verifies, and every write that was
+// acknowledged after a flush is on the disk.
 #include <gtest/gtest.h>
 #include <signal.h>
+
+#include <set>
+#include <utility>
 
 #include "tests/e2e/two_guests.h"
 
@@ -12,7 +16,24 @@ namespace {
 
 constexpr int kKills = 3;
 
-using FaultTest = TwoGuests;
+class FaultTest : public TwoGuests {
+ protected:
+  // The handles of alice's and bob's sessions: a place in the broker's table, and its generation.
+  using Handles = std::set<std::pair<std::int64_t, std::int64_t>>;
+
+  [[nodiscard]] Handles sessions() const {
+    Handles handles;
+    for (const char* client : {"alice", "bob"}) {
+      const boost::json::object session = system_.session(client, "vda");
+      handles.emplace(session.at("index").to_number<std::int64_t>(),
+                      session.at("generation").to_number<std::int64_t>());
+    }
+    return handles;
+  }
+  void expect_new_sessions(const Handles& before) const {
+    for (const auto& handle : sessions()) EXPECT_EQ(before.count(handle), 0U);
+  }
+};
 
 TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
   write_some(2);
@@ -37,10 +58,56 @@ TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
 TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
+    const auto before = sessions();
     begin_write(alice());
     begin_write(bob());
     random_pause();
     system_.kill_domain("disk0");
+    finish_write(alice());
+    finish_write(bob());
+    system_.expect_whole_again();
+    expect_new_sessions(before);
+  }
+  write_some(1);
+  expect_no_guest_saw_an_error();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheDriverIsRestartedUnderWriteLoad) {
+  write_some(2);
+  for (int life = 2; life < 2 + kKills; ++life) {
+    const auto before = sessions();
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    const boost::json::object said = system_.restart("disk0");
+    finish_write(alice());
+    finish_write(bob());
+    EXPECT_EQ(said.at("drain"), "complete");
+    EXPECT_EQ(said.at("lives"), life);
+    system_.expect_whole_again();
+    expect_new_sessions(before);
+  }
+  write_some(1);
+  expect_no_guest_saw_an_error();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheBrokerIsKilledUnderWriteLoad) {
+  write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    system_.kill_broker();
     finish_write(alice());
     finish_write(bob());
     system_.expect_whole_again();
@@ -83,11 +150,39 @@ TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
 
 TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
   write_some(2);
+  for (int i = 0; i < kKills; ++i) {
+    begin_write(alice());
+    begin_write(bob());
+    random_pause();
+    system_.kill_supervisor();
+    finish_write(alice());
+    finish_write(bob());
+    system_.expect_whole_again();
+  }
+  // Its successor sees to the next death.
+  begin_write(alice());
+  begin_write(bob());
+  system_.kill_domain("disk0");
+  random_pause();
+  system_.kill_supervisor();
+  finish_write(alice());
+  finish_write(bob());
+  system_.expect_whole_again();
+  expect_no_guest_saw_an_error();
+  for (Client* client : {&alice(), &bob()}) {
+    run(*client, "umount /mnt");
+    expect_on_disk(*client, false);
+  }
+  EXPECT_TRUE(system_.down());
+}
+
+TEST_F(FaultTest, TheKeeperIsKilledUnderWriteLoad) {
+  write_some(2);
   begin_write(alice());
   begin_write(bob());
   random_pause();
-  ASSERT_EQ(::kill(system_.supervisor_pid(), SIGKILL), 0);
-  // The system ends with its supervisor. The guests are ours, and wait for a back-end in vain.
+  system_.kill_keeper();
+  // The system ends with its keeper. The guests are ours, and wait for a back-end in vain.
   for (Client* client : {&alice(), &bob()}) client->guest.reset();
   EXPECT_TRUE(system_.down());  // finds a killed system, and cleans up after it
   for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);

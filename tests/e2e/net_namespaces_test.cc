@@ -197,6 +197,25 @@ TEST_F(NetNamespaces, AKilledSwitchLivesAgainAndItsClientsGoOn) {
   }
 }
 
+TEST_F(NetNamespaces, ARestartOfTheSwitchCostsFramesAndNoConnection) {
+  ASSERT_NO_FATAL_FAILURE(up_with_tap());
+  expect_ping(alice_, kBob);
+  bob_.run("iperf3 -s -D >/dev/null 2>&1");
+  for (int life = 2; life <= 4; ++life) {
+    alice_.run(fmt::format("(timeout 60 iperf3 -c {} -t 2; echo $? >{}) >/dev/null 2>&1 &", kBob,
+                           system_.file("status").string()));
+    run_on_host("sleep 0.5");
+    const boost::json::object said = system_.restart("sw0");
+    EXPECT_EQ(said.at("drain"), "complete");
+    EXPECT_EQ(said.at("sessions"), 2);
+    EXPECT_EQ(said.at("lives"), life);
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(system_.file("status")); }));
+    EXPECT_EQ(run_on_host("cat " + system_.file("status").string()), "0\n");
+    std::filesystem::remove(system_.file("status"));
+    expect_ping(bob_, kHost);
+  }
+}
+
 TEST_F(NetNamespaces, AKilledFrontendLivesAgainAndTheOthersDoNotNotice) {
   ASSERT_NO_FATAL_FAILURE(up_with_tap());
   expect_ping(alice_, kBob);
@@ -211,13 +230,27 @@ TEST_F(NetNamespaces, AKilledFrontendLivesAgainAndTheOthersDoNotNotice) {
   EXPECT_EQ(system_.session("bob", "eth0").at("generation"), bob.at("generation"));
 }
 
-TEST_F(NetNamespaces, WithTheSupervisorKilledUnderLoadNoTapIsLeftAndItComesUpAgain) {
+TEST_F(NetNamespaces, WithTheSupervisorKilledUnderLoadFramesPassOn) {
+  ASSERT_NO_FATAL_FAILURE(up_with_tap());
+  bob_.run("iperf3 -s -D >/dev/null 2>&1");
+  alice_.run(fmt::format("timeout 60 iperf3 -c {} -t 5 >/dev/null 2>&1 &", kBob));
+  for (int i = 0; i < 3; ++i) {
+    run_on_host("sleep 0.2");
+    system_.kill_supervisor();
+    expect_ping(alice_, kHost);
+  }
+  system_.kill_domain("sw0");
+  system_.expect_whole_again();
+  expect_ping(alice_, kHost);
+}
+
+TEST_F(NetNamespaces, WithTheKeeperKilledUnderLoadNoTapIsLeftAndItComesUpAgain) {
   ASSERT_NO_FATAL_FAILURE(up_with_tap());
   expect_ping(alice_, kHost);
   bob_.run("iperf3 -s -D >/dev/null 2>&1");
   alice_.run(fmt::format("timeout 20 iperf3 -c {} -t 5 >/dev/null 2>&1 &", kBob));
   run_on_host("sleep 0.5");
-  ASSERT_EQ(::kill(system_.supervisor_pid(), SIGKILL), 0);
+  system_.kill_keeper();
   EXPECT_TRUE(eventually([&] {
     return alice_.run("ip -o link | grep -vc ': lo:' || true") == "0\n" &&
            bob_.run("ip -o link | grep -vc ': lo:' || true") == "0\n";

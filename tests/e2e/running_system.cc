@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <utility>
 
 #include "vmm/cli/demo/leftovers.h"
@@ -109,29 +110,57 @@ void RunningSystem::expect_new_life(const std::string& domain) {
   lives_[domain] = this->domain(domain).at("lives").to_number<std::int64_t>() + 1;
 }
 
-pid_t RunningSystem::supervisor_pid() const {
-  return ledger().at("pid").to_number<pid_t>();
+void RunningSystem::kill_supervisor() const {
+  const auto victim = ledger().at("pid").to_number<pid_t>();
+  ASSERT_EQ(::kill(victim, SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return ledger().at("pid").to_number<pid_t>() != victim;
+    } catch (const std::runtime_error&) {
+      return false;  // it was asked just before it died
+    }
+  }));
+}
+
+void RunningSystem::kill_keeper() const {
+  ASSERT_EQ(::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL), 0);
+}
+
+void RunningSystem::kill_broker() {
+  const boost::json::object now = ledger();
+  for (const auto& row : now.at("domains").as_array()) {
+    lives_[std::string(row.at("name").as_string())] = row.at("lives").to_number<std::int64_t>() + 1;
+  }
+  ASSERT_EQ(::kill(now.at("broker_pid").to_number<pid_t>(), SIGKILL), 0);
+}
+
+boost::json::object RunningSystem::restart(const std::string& driver) const {
+  const auto result = cede({"restart", "--json", name_, driver});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
+  return result.exit_status == 0 ? boost::json::parse(result.output).as_object()
+                                 : boost::json::object{};
 }
 
 void RunningSystem::expect_whole_again(std::chrono::seconds patience) const {
-  EXPECT_TRUE(eventually(
-      [this] {
-        const boost::json::object now = ledger();
-        for (const auto& row : now.at("domains").as_array()) {
-          const auto killed = lives_.find(std::string(row.at("name").as_string()));
-          if (killed != lives_.end() &&
-              row.at("lives").to_number<std::int64_t>() < killed->second) {
-            return false;
-          }
-        }
-        for (const auto& session : now.at("sessions").as_array()) {
-          if (session.at("state").as_string() != "connected") return false;
-        }
-        return now.at("leaving").as_array().empty();
-      },
-      patience))
+  EXPECT_TRUE(eventually([this] { return is_whole(); }, patience))
       << boost::json::serialize(ledger());
   expect_balanced();
+}
+
+bool RunningSystem::is_whole() const try {
+  const boost::json::object now = ledger();
+  for (const auto& row : now.at("domains").as_array()) {
+    const auto killed = lives_.find(std::string(row.at("name").as_string()));
+    if (killed != lives_.end() && row.at("lives").to_number<std::int64_t>() < killed->second) {
+      return false;
+    }
+  }
+  for (const auto& session : now.at("sessions").as_array()) {
+    if (session.at("state").as_string() != "connected") return false;
+  }
+  return now.at("leaving").as_array().empty();
+} catch (const std::runtime_error&) {
+  return false;  // there is nobody to answer at the moment
 }
 
 void RunningSystem::expect_balanced() const {

@@ -63,7 +63,10 @@ class RunningSystem {
   // The session of a client's device, as in the ledger.
   [[nodiscard]] boost::json::object session(const std::string& client,
                                             const std::string& device) const;
-  [[nodiscard]] pid_t supervisor_pid() const;
+  // SIGKILL to the supervisor; returns when its successor answers.
+  void kill_supervisor() const;
+  // With it, everything ends but what the test has started.
+  void kill_keeper() const;
 
   [[nodiscard]] boost::json::object domain(const std::string& domain) const;
   // What a domain has printed, or a driver VM's guest: "disk0.console".
@@ -74,11 +77,17 @@ class RunningSystem {
   void kill_domain(const std::string& domain, const char* process = "pid");
   // A domain is about to end without being killed; likewise.
   void expect_new_life(const std::string& domain);
+  // SIGKILL to the broker, with which every domain ends.
+  void kill_broker();
+  // `cede restart`; what it says.
+  [[nodiscard]] boost::json::object restart(const std::string& driver) const;
   // Every killed domain lives again, every session is connected, the books balance.
   void expect_whole_again(std::chrono::seconds patience = kPatience) const;
   void expect_balanced() const;
 
  private:
+  [[nodiscard]] bool is_whole() const;
+
   std::string name_;
   std::filesystem::path directory_;
   std::map<std::string, std::int64_t> lives_;  // that a killed domain is to have

@@ -49,12 +49,10 @@ std::optional<Charge> parse_memory_stat(std::istream& text) {
 Result<MemoryCgroup> MemoryCgroup::open(std::string dir) {
   std::ifstream controllers(dir + "/cgroup.controllers");
   std::string name;
-  while (controllers >> name && name != "memory") {
-  }
+  while (controllers >> name && name != "memory") continue;
   const bool unified = name == "memory";
-  if (!unified && ::access((dir + "/memory.usage_in_bytes").c_str(), F_OK) != 0) {
-    return Status::NotSupported;
-  }
+  const bool separate = ::access((dir + "/memory.usage_in_bytes").c_str(), F_OK) == 0;
+  if (!unified && !separate) return Status::NotSupported;
   if (unified && !write_file(dir + kSubtreeControl, "+memory")) return Status::IoError;
   return MemoryCgroup(std::move(dir), unified);
 }
@@ -85,9 +83,13 @@ Status MemoryCgroup::add_session(const std::string& dir) const {
 std::optional<Charge> MemoryCgroup::charge(const std::string& session_dir) const {
   std::ifstream stat(session_dir + "/memory.stat");
   std::optional<Charge> charge = parse_memory_stat(stat);
-  if (!charge || !unified_) return charge;
+  // These figures can be seconds late. A counter of all pages (v1's: swapped ones, too) cannot fall
+  // before they are free.
+  std::ifstream used(session_dir + (unified_ ? "/memory.current" : "/memory.memsw.usage_in_bytes"));
+  if (charge && used.peek() == '0') charge = Charge{};
+  // v1 has no such file.
   std::ifstream swap(session_dir + "/memory.swap.current");
-  if (swap.is_open() && !(swap >> charge->swapped)) return std::nullopt;
+  if (charge && swap.is_open() && !(swap >> charge->swapped)) return std::nullopt;
   return charge;
 }
 
@@ -102,9 +104,7 @@ void MemoryCgroup::discard_domain(Handle domain) {
 }
 
 void MemoryCgroup::sweep() {
-  std::erase_if(discarded_, [](const std::string& dir) {
-    return ::rmdir(dir.c_str()) == 0 || errno == ENOENT;
-  });
+  std::erase_if(discarded_, [](auto& dir) { return ::rmdir(dir.c_str()) == 0 || errno == ENOENT; });
 }
 
 }  // namespace cede::broker

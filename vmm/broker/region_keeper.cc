@@ -98,6 +98,7 @@ void RegionKeeper::look_for_proof(Region& region) {
   } else {
     const auto charge = cgroup_->charge(region.cgroup);
     if (charge && charge->none()) return proven(region);
+    batches_.empty();
   }
   later(region, [this](Region& it) { look_for_proof(it); });
 }

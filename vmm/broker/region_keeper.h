@@ -29,6 +29,7 @@
 #include <unordered_map>
 
 #include "protocols/posix/fd.h"
+#include "protocols/posix/page_batches.h"
 #include "vmm/broker/memory_cgroup.h"
 
 namespace cede::broker {
@@ -93,6 +94,7 @@ class RegionKeeper {
   Owner& owner_;
   Fd inotify_{cgroup_ != nullptr ? -1 : ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
   std::unordered_map<std::uint32_t, Region> regions_;  // by the session's index
+  PageBatches batches_;
 };
 
 }  // namespace cede::broker

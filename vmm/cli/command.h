@@ -31,6 +31,7 @@ void add_ls(CLI::App& app, int& exit_code);
 void add_top(CLI::App& app, int& exit_code);
 void add_connect(CLI::App& app, int& exit_code);
 void add_disconnect(CLI::App& app, int& exit_code);
+void add_restart(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_qemu_args(CLI::App& app, int& exit_code);
 void add_demo(CLI::App& app, int& exit_code);   // where demo.cc is part of the build

@@ -25,7 +25,7 @@ namespace json = boost::json;
 
 constexpr int kExitLimitMs = 10'000;
 
-// The name, or the only system there is, be it running or left over from a killed supervisor.
+// The name, or the only system there is, be it running or left over from a killed one.
 std::string choose(const std::string& name) {
   if (name.empty() && running_systems().empty()) {
     const std::vector<std::string> known = supervisor::known_systems();
@@ -78,19 +78,17 @@ int stop_running(const std::string& name) {
 
 int run(const std::string& wanted) {
   const std::string name = choose(wanted);
-  if (!supervisor::is_running(name)) return clean_after_killed(name);
-  try {
-    return stop_running(name);
-  } catch (const std::runtime_error&) {
-    // Killed while it was asked: then there is something to clean up after all.
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(kExitLimitMs);
-    while (supervisor::is_running(name)) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kExitLimitMs);
+  while (supervisor::is_running(name)) {
+    try {
+      return stop_running(name);
+    } catch (const std::runtime_error&) {
+      // Killed while it was asked: its successor will do it, or there is something to clean up.
       if (std::chrono::steady_clock::now() >= deadline) throw;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    return clean_after_killed(name);
   }
+  return clean_after_killed(name);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ constexpr const char* kFooter =
     "  cede top                           operations, MB/s, latency and dropped frames, live\n"
     "  cede qemu-args demo alice          how to attach a VM of your own to alice's devices\n"
     "  cede disconnect demo alice vda     take a device away; its pages go home\n"
+    "  cede restart demo disk0            a driver's next life, without an error for anybody\n"
     "  cede down demo                     stop; tells whether every page came home\n"
     "\n"
     "NAME can be left out while one system runs. Descriptions look like those in docs/examples;\n"
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
   cede::cli::add_top(app, exit_code);
   cede::cli::add_connect(app, exit_code);
   cede::cli::add_disconnect(app, exit_code);
+  cede::cli::add_restart(app, exit_code);
   cede::cli::add_check(app, exit_code);
   cede::cli::add_qemu_args(app, exit_code);
   cede::cli::add_demo(app, exit_code);

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -30,6 +31,7 @@ using supervisor::Resources;
 using supervisor::RuntimeDir;
 using supervisor::System;
 
+constexpr const char* kLog = "supervisor";
 constexpr std::size_t kLogBytes = 1 << 20;
 constexpr std::chrono::seconds kPatience{3};
 
@@ -38,17 +40,18 @@ constexpr char kProgress = 'P';
 constexpr char kError = 'E';
 constexpr char kReady = 'R';
 
-void log_to(const RuntimeDir& runtime) {
-  auto log = spdlog::rotating_logger_st("supervisor", runtime.log("supervisor"), kLogBytes, 1);
+void log_to(const std::filesystem::path& file) {
+  auto log = spdlog::rotating_logger_st(kLog, file, kLogBytes, 1);
   log->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(log));
 }
 
 int run_in_foreground(const System& system, Resources resources, RuntimeDir runtime) {
-  log_to(runtime);
   const supervisor::Reporter reporter{
+      .begin = [log = runtime.log(kLog)] { log_to(log); },
       .progress = [](const std::string& line) { fmt::print("{}\n", line), std::fflush(stdout); },
-      .ready = [] { fmt::print("up; stop it with Ctrl-C\n"), std::fflush(stdout); }};
+      .ready = [] { fmt::print("up; stop it with Ctrl-C\n"), std::fflush(stdout); },
+      .failed = [](const std::string& why) { fmt::print(stderr, "cede: {}\n", why); }};
   return supervisor::supervise(system, std::move(resources), std::move(runtime), reporter)
              ? kOk
              : kFailed;
@@ -60,7 +63,6 @@ int run_as_daemon(const System& system, Resources resources, RuntimeDir runtime,
   ::setsid();
   (void)std::signal(SIGHUP, SIG_IGN);
   (void)std::signal(SIGPIPE, SIG_IGN);
-  log_to(runtime);
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     ::dup2(null.get(), standard);
@@ -72,8 +74,10 @@ int run_as_daemon(const System& system, Resources resources, RuntimeDir runtime,
     (void)!::write(pipe.get(), text.data(), text.size());
   };
   const supervisor::Reporter reporter{
+      .begin = [log = runtime.log(kLog)] { log_to(log); },
       .progress = [&](const std::string& line) { tell(kProgress, line); },
-      .ready = [&] { tell(kReady, ""), pipe.reset(); }};
+      .ready = [&] { tell(kReady, ""), pipe.reset(); },
+      .failed = [&](const std::string& why) { tell(kError, why); }};
   try {
     const bool clean =
         supervisor::supervise(system, std::move(resources), std::move(runtime), reporter);

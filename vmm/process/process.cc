@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +31,16 @@ void raise_limit(__rlimit_resource resource, rlim_t wanted) noexcept {
   ::getrlimit(resource, &limit);  // not privileged: as far as the hard limit goes
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(resource, &limit);
+}
+
+// As fork(), but the child's parent is ours.
+pid_t fork_sibling() noexcept {
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
+
+Fd open_pidfd(pid_t pid) noexcept {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 // By system call: the library's wrappers would try to reach the parent's threads.
@@ -103,9 +114,10 @@ Process Process::start(const Launch& launch) {
   const Fd failure_in(ends[0]);
   Fd failure_out(ends[1]);
 
-  const pid_t parent = ::getpid();
+  const pid_t parent = launch.keeper != nullptr ? ::getppid() : ::getpid();
   Process process;
-  process.pid_ = ::fork();
+  process.keeper_ = launch.keeper;
+  process.pid_ = launch.keeper != nullptr ? fork_sibling() : ::fork();
   if (process.pid_ < 0) throw failure(errno);
   if (process.pid_ == 0) {
     exec_child(launch, parent, null_input.get(), arguments.data());
@@ -114,8 +126,8 @@ Process Process::start(const Launch& launch) {
     ::_exit(127);
   }
   failure_out.reset();
-  // Nobody else reaps our children, so the number still means this one.
-  process.pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid_, 0)));
+  // Nobody reaps it but by our wish, so the number still means this one.
+  process.pidfd_ = open_pidfd(process.pid_);
   if (!process.pidfd_) {
     const int error = errno;
     ::kill(process.pid_, SIGKILL);
@@ -126,14 +138,28 @@ Process Process::start(const Launch& launch) {
   return process;
 }
 
+Process Process::adopt(pid_t pid, KeeperLink& keeper) {
+  Process process;
+  process.pid_ = pid;
+  process.keeper_ = &keeper;
+  if (pid > 0) process.pidfd_ = open_pidfd(pid);
+  // Asked after that: if it is a child now, the descriptor is of that child.
+  if (!keeper.has_child(pid)) process.pidfd_.reset();
+  return process;
+}
+
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)), status_(other.status_) {}
+    : pid_(std::exchange(other.pid_, 0)),
+      pidfd_(std::move(other.pidfd_)),
+      keeper_(other.keeper_),
+      status_(other.status_) {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     kill();
     pid_ = std::exchange(other.pid_, 0);
     pidfd_ = std::move(other.pidfd_);
+    keeper_ = other.keeper_;
     status_ = other.status_;
   }
   return *this;
@@ -164,7 +190,13 @@ void Process::kill() noexcept {
 }
 
 void Process::collect() noexcept {
-  while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+  if (keeper_ != nullptr) {
+    while (pidfd_ && !wait_readable(pidfd_.get(), Deadline(std::chrono::hours(1)))) {
+    }
+    status_ = keeper_->reap(pid_);  // at once: the keeper waits for nobody
+  } else {
+    while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+    }
   }
   pidfd_.reset();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child process that cannot outlive its owner and inherits what it is given, nothing else.
+// A child process that cannot outlive its owner and inherits what it is given, nothing else. The
+// owner is this process, or its keeper.
 #pragma once
 
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "protocols/posix/fd.h"
+#include "vmm/process/keeper.h"
 
 namespace cede {
 
@@ -25,6 +27,7 @@ struct Launch {
   // Become this user, and the group of the same number alone, before the program starts: for root
   // only. A program that drops its privileges itself is told so by its arguments instead.
   std::optional<uid_t> run_as{};
+  KeeperLink* keeper = nullptr;  // borrowed; the child is the keeper's, not ours, and outlives us
 };
 
 // The child has empty input, its own process group (a terminal's interrupt does not reach it) and
@@ -36,6 +39,9 @@ class Process {
   // kernel kills the child when the *thread* that calls this ends, so start children from a thread
   // that lives as long as they do.
   [[nodiscard]] static Process start(const Launch& launch);
+  // One that an earlier life of ours has started with this keeper, which outlives it; not running()
+  // if it is not there any more.
+  [[nodiscard]] static Process adopt(pid_t pid, KeeperLink& keeper);
   Process(Process&& other) noexcept;
   Process& operator=(Process&& other) noexcept;
   Process(const Process&) = delete;
@@ -61,8 +67,9 @@ class Process {
   void collect() noexcept;
 
   pid_t pid_ = 0;
-  Fd pidfd_;        // empty once the child was reaped
-  int status_ = 0;  // as of waitpid(2), after that
+  Fd pidfd_;                      // empty once the child was reaped
+  KeeperLink* keeper_ = nullptr;  // whose child it is; null: ours
+  int status_ = 0;                // as of waitpid(2), after that
 };
 
 }  // namespace cede

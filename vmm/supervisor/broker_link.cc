@@ -2,6 +2,7 @@
 #include "vmm/supervisor/broker_link.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,6 +27,10 @@ bool wait_for(int fd, short events, steady_clock::time_point deadline) {
 
 }  // namespace
 
+BrokerLink::~BrokerLink() {
+  ::shutdown(fd(), SHUT_RDWR);
+}
+
 Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
   if (dead_) return Status::Gone;
   const auto deadline = steady_clock::now() + kPatience;
@@ -37,6 +42,7 @@ Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
     Result<ControlLink::Incoming> incoming = link_.receive();
     if (incoming && incoming->message.type != MessageType::Reply) {
       events_.push_back(incoming->message);
+      if (kept_) kept_();
     } else if (incoming && incoming->message.tag == *tag) {
       if (incoming->message.status != Status::Ok) return incoming->message.status;
       return incoming;
@@ -47,6 +53,7 @@ Result<ControlLink::Incoming> BrokerLink::ask(const Message& request) {
     }
   }
   dead_ = true;
+  ::shutdown(fd(), SHUT_RDWR);  // so that whoever watches it is told, too
   return Status::Gone;
 }
 

@@ -3,10 +3,12 @@
 //
 // Requests wait for their replies: the broker is trusted, and answers out of its own state without
 // waiting for anybody. One that does not answer is treated as dead. Events that come in between are
-// kept for take_event().
+// kept for take_event(); fd() is not readable for them any more, so there is a callback that says
+// so.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -17,10 +19,18 @@ namespace cede::supervisor {
 
 class BrokerLink {
  public:
-  explicit BrokerLink(Fd socket) noexcept : link_(std::move(socket)) {}
+  // `last_tag` is that of the latest request on this socket, or more. `kept` is called from within
+  // a request, for each event that is kept; it must not ask anything.
+  explicit BrokerLink(Fd socket, std::uint32_t last_tag = 0,
+                      std::function<void()> kept = {}) noexcept
+      : link_(std::move(socket), last_tag), kept_(std::move(kept)) {}
+  BrokerLink(const BrokerLink&) = delete;
+  BrokerLink& operator=(const BrokerLink&) = delete;
+  // The end of the root domain and of the system, whoever else has the socket.
+  ~BrokerLink();
 
   [[nodiscard]] int fd() const noexcept { return link_.fd(); }
-  // Nothing can be asked any more.
+  // Nothing can be asked any more; fd() is readable then.
   [[nodiscard]] bool dead() const noexcept { return dead_; }
 
   struct NewDomain {
@@ -45,6 +55,7 @@ class BrokerLink {
   [[nodiscard]] Result<std::vector<LedgerRow>> rows(MessageType type);
 
   ControlLink link_;
+  std::function<void()> kept_;
   std::deque<Message> events_;
   bool dead_ = false;
 };

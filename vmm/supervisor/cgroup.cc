@@ -4,13 +4,17 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -38,18 +42,47 @@ bool has_word(const std::string& text, std::string_view word, char separator) {
   return false;
 }
 
-// Children before parents.
-std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
+std::vector<fs::path> directories_in(const fs::path& directory) {
   std::vector<fs::path> result;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (!entry->is_directory(ignored) || entry->is_symlink(ignored)) continue;
-    for (fs::path& below : tree_bottom_up(entry->path())) result.push_back(std::move(below));
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored))
+      result.push_back(entry->path());
+  }
+  return result;
+}
+
+// Children before parents.
+std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
+  std::vector<fs::path> result;
+  for (const fs::path& child : directories_in(directory)) {
+    for (fs::path& below : tree_bottom_up(child)) result.push_back(std::move(below));
   }
   result.push_back(directory);
   return result;
+}
+
+void enable_memory(const fs::path& directory) {
+  std::ofstream(directory / "cgroup.subtree_control") << "+memory";
+}
+
+// Also true where the figures cannot be read.
+bool shows_pages(const fs::path& session) {
+  constexpr std::array<std::string_view, 4> kFigures{"shmem", "inactive_anon", "active_anon",
+                                                     "unevictable"};
+  std::uint64_t bytes = 0;
+  std::ifstream swap(session / "memory.swap.current");  // version 1 has it among the figures
+  if (swap >> bytes && bytes != 0) return true;
+  std::ifstream stat(session / "memory.stat");
+  std::size_t found = 0;
+  for (std::string name; stat >> name >> bytes;) {
+    const bool figure = std::ranges::find(kFigures, name) != kFigures.end();
+    if ((figure || name == "swap") && bytes != 0) return true;
+    found += figure ? 1 : 0;
+  }
+  return found != kFigures.size();
 }
 
 void kill_members(const fs::path& directory) {
@@ -95,9 +128,6 @@ SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
     why = "this machine has no memory controller";
     return cgroup;
   }
-  const auto enable_memory = [](const fs::path& directory) {
-    std::ofstream(directory / "cgroup.subtree_control") << "+memory";
-  };
   // Asked for, and judged by the result: it may be on already without our being allowed to ask.
   if (controller->unified) enable_memory(controller->mount);
   const fs::path directory = controller->mount / name;
@@ -119,11 +149,53 @@ SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
   return cgroup;
 }
 
+void SystemCgroup::continue_life(std::uint32_t life) {
+  if (!directory_.empty()) life_ = directory_ / fmt::format("broker-{}", life);
+}
+
+void SystemCgroup::begin_life(std::uint32_t life) {
+  continue_life(life);
+  if (!life_.empty() && ::mkdir(life_.c_str(), 0755) != 0) {
+    throw std::runtime_error(
+        fmt::format("cannot make {}: {}", life_.string(), std::generic_category().message(errno)));
+  }
+}
+
+void SystemCgroup::sweep_earlier_lives() const {
+  for (const fs::path& life : directories_in(directory_)) {
+    if (life == life_) continue;
+    for (const fs::path& below : tree_bottom_up(life)) ::rmdir(below.c_str());
+  }
+}
+
+std::vector<fs::path> SystemCgroup::domains() const {
+  std::vector<fs::path> domains;
+  for (const fs::path& life : directories_in(directory_)) {
+    for (fs::path& domain : directories_in(life)) domains.push_back(std::move(domain));
+  }
+  return domains;
+}
+
+fs::path SystemCgroup::of_domain(Handle domain) const {
+  if (life_.empty()) return {};
+  return life_ / fmt::format("{}-{}", domain.index, domain.generation);
+}
+
 Fd SystemCgroup::run_procs(Handle domain) const {
-  if (directory_.empty()) return {};
-  const fs::path file =
-      directory_ / fmt::format("{}-{}", domain.index, domain.generation) / "run" / "cgroup.procs";
+  if (life_.empty()) return {};
+  const fs::path file = of_domain(domain) / "run" / "cgroup.procs";
   return Fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+}
+
+bool sessions_are_free(const fs::path& domain) {
+  std::error_code error;
+  for (fs::directory_iterator entry(domain, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().filename().string().starts_with("session-") && shows_pages(entry->path())) {
+      return false;
+    }
+  }
+  return !error || error == std::errc::no_such_file_or_directory;  // not seen is not proven
 }
 
 bool remove_cgroup_tree(const fs::path& directory) {

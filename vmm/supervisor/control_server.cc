@@ -37,8 +37,7 @@ struct ControlServer::Connection {
   EventLoop::Registration writable;
 };
 
-ControlServer::ControlServer(EventLoop& loop, const std::filesystem::path& path, Handler handler)
-    : loop_(loop), handler_(std::move(handler)) {
+Fd listen_for_control(const std::filesystem::path& path) {
   const auto fail = [&](const char* what) {
     throw std::runtime_error(fmt::format("cannot {} '{}': {}", what, path.string(),
                                          std::generic_category().message(errno)));
@@ -50,14 +49,19 @@ ControlServer::ControlServer(EventLoop& loop, const std::filesystem::path& path,
         "the path '{}' is too long for a socket; use a shorter CEDE_RUNTIME_DIR", path.string()));
   }
   path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_) fail("make the socket");
-  if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener) fail("make the socket");
+  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     fail("make");
   }
   // Nobody can connect before listen().
   if (::chmod(path.c_str(), 0600) != 0) fail("protect");
-  if (::listen(listener_.get(), kBacklog) != 0) fail("listen on");
+  if (::listen(listener.get(), kBacklog) != 0) fail("listen on");
+  return listener;
+}
+
+ControlServer::ControlServer(EventLoop& loop, Fd listener, Handler handler)
+    : loop_(loop), handler_(std::move(handler)), listener_(std::move(listener)) {
   watch_ = loop_.when_readable(listener_.get(), [this] { accept(); });
 }
 

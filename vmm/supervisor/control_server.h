@@ -17,13 +17,15 @@
 
 namespace cede::supervisor {
 
+// The socket, at a path. Throws std::runtime_error.
+[[nodiscard]] Fd listen_for_control(const std::filesystem::path& path);
+
 class ControlServer {
  public:
   // Returns the response. Setting `follow` makes the connection hear every broadcast.
   using Handler = std::function<boost::json::object(const boost::json::object&, bool& follow)>;
 
-  // Throws std::runtime_error.
-  ControlServer(EventLoop& loop, const std::filesystem::path& path, Handler handler);
+  ControlServer(EventLoop& loop, Fd listener, Handler handler);
   ~ControlServer();
 
   void broadcast(const boost::json::object& message);

@@ -11,6 +11,8 @@
 namespace cede::supervisor {
 namespace {
 
+namespace fs = std::filesystem;
+
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -18,17 +20,20 @@ constexpr milliseconds kExitGrace{3000};
 
 }  // namespace
 
-Domain::Domain(EventLoop& loop, std::string name, std::filesystem::path log,
+Domain::Domain(EventLoop& loop, KeeperLink& keeper, std::string name, fs::path log,
                std::optional<uid_t> uid, Ended ended)
     : loop_(loop),
+      keeper_(keeper),
       name_(std::move(name)),
       uid_(uid),
       ended_(std::move(ended)),
       log_(std::move(log)),
-      output_(loop, [this](std::string_view text) { log_.append(text); }) {}
+      output_(loop, kept_pipe(keeper, name_),
+              [this](std::string_view text) { log_.append(text); }) {}
 
 void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages,
                    Launch launch, std::optional<Launch> qemu) {
+  timer_.reset();
   dissolved_ = false;
   has_domain_ = false;
   started_ = steady_clock::now();
@@ -39,6 +44,8 @@ void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t
   }
   handle_ = domain->handle;
   has_domain_ = true;
+  std::erase_if(cgroups_, [](const fs::path& earlier) { return !fs::exists(earlier); });
+  if (cgroup) cgroups_.push_back(cgroup.of_domain(handle_));
   launch.arguments.insert(launch.arguments.begin() + 1,
                           {"--capability", std::to_string(domain->socket.get())});
   launch.inherited.push_back(domain->socket.get());
@@ -66,7 +73,21 @@ EventLoop::Registration Domain::watch(Process& process) {
   return loop_.when_readable(process.pidfd(), [this, &process] { on_exit(process); });
 }
 
+void Domain::adopt(Handle handle, pid_t process, pid_t qemu, std::uint32_t lives,
+                   std::vector<fs::path> cgroups) {
+  started_ = steady_clock::now();
+  handle_ = handle;
+  has_domain_ = true;
+  lives_ = lives;
+  cgroups_ = std::move(cgroups);
+  process_ = Process::adopt(process, keeper_);
+  qemu_ = Process::adopt(qemu, keeper_);
+  if (process_.running()) exit_watch_ = watch(process_);
+  if (qemu_.running()) qemu_watch_ = watch(qemu_);
+}
+
 void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
+  launch.keeper = &keeper_;
   launch.output = output_.write_end();
   cgroup_procs_ = cgroup.run_procs(handle_);
   if (cgroup && !cgroup_procs_) {
@@ -76,14 +97,29 @@ void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
 }
 
 void Domain::dissolve(BrokerLink& broker) {
-  dissolved_ = true;
   broker.destroy_domain(handle_);
+  await_exit();
+}
+
+void Domain::lose_broker() {
+  handle_ = {};  // its successor gives the same numbers to others
+  await_exit();
+}
+
+void Domain::await_exit() {
+  dissolved_ = true;
+  timer_.reset();
   if (running()) timer_ = loop_.after(kExitGrace, [this] { kill(); });
 }
 
 void Domain::kill() const noexcept {
   process_.signal(SIGKILL);
   qemu_.signal(SIGKILL);
+}
+
+bool Domain::pages_are_free() {
+  std::erase_if(cgroups_, sessions_are_free);
+  return cgroups_.empty();
 }
 
 void Domain::restart_later(EventLoop::Callback again) {

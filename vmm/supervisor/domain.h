@@ -7,13 +7,15 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocols/session.h"
+#include "vmm/process/backoff.h"
 #include "vmm/process/process.h"
-#include "vmm/supervisor/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/event_loop.h"
@@ -27,15 +29,26 @@ class Domain {
   // first of them ended.
   using Ended = std::function<void(const std::string& how)>;
 
-  Domain(EventLoop& loop, std::string name, std::filesystem::path log, std::optional<uid_t> uid,
-         Ended ended);
+  // Its processes are the keeper's. Loop and keeper outlive it.
+  Domain(EventLoop& loop, KeeperLink& keeper, std::string name, std::filesystem::path log,
+         std::optional<uid_t> uid, Ended ended);
 
   // Makes the broker's domain with `pages` in its account, and starts the program with the
   // capability socket added to its arguments, and a driver VM's `qemu`. Throws std::runtime_error.
   void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch,
              std::optional<Launch> qemu = {});
+  // Goes on with a life that began before us; a process that there was not is 0. `cgroups` are
+  // those that may hold its pages, or those of earlier lives. It may have ended since: then it is
+  // not running(), and `ended` was not called.
+  void adopt(Handle handle, pid_t process, pid_t qemu, std::uint32_t lives,
+             std::vector<std::filesystem::path> cgroups);
   // Dissolves the broker's domain, on which the program exits; kills it if it does not.
   void dissolve(BrokerLink& broker);
+  // The broker is gone, and what it knew of the domain: as above.
+  void lose_broker();
+  // No page of a life under a broker that is gone is held by anybody: the kernel says so, and only
+  // where there is a cgroup. To be asked between lives.
+  [[nodiscard]] bool pages_are_free();
   // Stops the processes now. `ended` follows.
   void kill() const noexcept;
   // Calls `again` after the back-off that the last life has earned.
@@ -51,7 +64,7 @@ class Domain {
   // QEMU's, of a driver VM.
   [[nodiscard]] pid_t vm_pid() const noexcept { return qemu_.running() ? qemu_.pid() : 0; }
   [[nodiscard]] bool running() const noexcept { return process_.running() || qemu_.running(); }
-  // Its end was asked for by dissolve().
+  // Its end was asked for.
   [[nodiscard]] bool dissolved() const noexcept { return dissolved_; }
   [[nodiscard]] std::uint32_t lives() const noexcept { return lives_; }
   [[nodiscard]] const std::string& last_words() const noexcept { return log_.last_line(); }
@@ -59,8 +72,10 @@ class Domain {
  private:
   [[nodiscard]] EventLoop::Registration watch(Process& process);
   void on_exit(Process& process);
+  void await_exit();  // and no restart
 
   EventLoop& loop_;
+  KeeperLink& keeper_;
   std::string name_;
   std::optional<uid_t> uid_;
   Ended ended_;
@@ -69,6 +84,7 @@ class Domain {
   Backoff backoff_;
   Handle handle_;
   Fd cgroup_procs_;
+  std::vector<std::filesystem::path> cgroups_;  // of all lives; their sessions may hold pages
   std::chrono::steady_clock::time_point started_;
   std::uint32_t lives_ = 0;
   bool dissolved_ = false;

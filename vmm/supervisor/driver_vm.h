@@ -30,8 +30,8 @@ struct VmBoot {
 // What its kernel and its driver print. A log of its own: the guest writes byte by byte, and would
 // tear the lines of the host's programs apart.
 struct VmConsole {
-  VmConsole(EventLoop& loop, std::filesystem::path file)
-      : log(std::move(file)), pipe(loop, [this](std::string_view text) {
+  VmConsole(EventLoop& loop, PipeEnds ends, std::filesystem::path file)
+      : log(std::move(file)), pipe(loop, std::move(ends), [this](std::string_view text) {
           std::string lines(text);
           std::erase(lines, '\r');  // a serial line ends its lines with both
           log.append(lines);

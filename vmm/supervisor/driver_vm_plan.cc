@@ -40,15 +40,17 @@ class Arguments {
   std::vector<std::string> list_;
 };
 
-// The supervisor has opened and locked the disk: QEMU has it by descriptor, and locks nothing.
+// The supervisor has opened and locked the disk: QEMU has it by descriptor, and locks nothing. Its
+// threads write: when QEMU is gone, so are they, and nothing is on its way to the disk any more.
 void add_disk(Arguments& arguments, const Driver& driver, const DriverVmFacts& facts) {
   const char* direct = *driver.direct ? "on" : "off";
   arguments.add({"-add-fd", fmt::format("fd={},set=1", facts.fds.disk)});
-  arguments.add({"-blockdev",
-                 fmt::format("driver=raw,node-name=disk,read-only={},discard=unmap,cache.direct={},"
-                             "file.driver={},file.filename=/dev/fdset/1,file.locking=off",
-                             driver.read_only() ? "on" : "off", direct,
-                             facts.disk_is_block_device ? "host_device" : "file")});
+  arguments.add(
+      {"-blockdev",
+       fmt::format("driver=raw,node-name=disk,read-only={},discard=unmap,cache.direct={},"
+                   "file.driver={},file.filename=/dev/fdset/1,file.locking=off,file.aio=threads",
+                   driver.read_only() ? "on" : "off", direct,
+                   facts.disk_is_block_device ? "host_device" : "file")});
   arguments.add({"-device", *driver.vm->disk_device == "nvme"
                                 ? fmt::format("nvme,drive=disk,serial={}", *driver.name)
                                 : "virtio-blk-pci,drive=disk"});

@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <utility>
 
 namespace cede::supervisor {
@@ -120,8 +121,14 @@ EventLoop::Registration EventLoop::on_signals(std::initializer_list<int> signals
     asio::signal_set set;
   };
   auto watch = std::make_shared<Signals>(context_->io, std::move(callback));
-  for (const int signal : signals) watch->set.add(signal);
+  sigset_t unblocked;
+  sigemptyset(&unblocked);
+  for (const int signal : signals) {
+    watch->set.add(signal);
+    sigaddset(&unblocked, signal);
+  }
   watch->wait();
+  ::pthread_sigmask(SIG_UNBLOCK, &unblocked, nullptr);
   return Registration(std::move(watch));
 }
 

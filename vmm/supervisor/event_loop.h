@@ -44,6 +44,7 @@ class EventLoop {
   [[nodiscard]] Registration when_writable(int fd, Callback callback);
   // Called once.
   [[nodiscard]] Registration after(std::chrono::milliseconds delay, Callback callback);
+  // From now on they are not blocked: one that came before is heard.
   [[nodiscard]] Registration on_signals(std::initializer_list<int> signals, Callback callback);
 
   // Runs callbacks until `done` is true, which is looked at after each of them. Not for use from

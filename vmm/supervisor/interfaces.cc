@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kNamePoll{10};
+constexpr milliseconds kCloseLimit{2'000};
 
 std::string why(const std::system_error& error) {
   return error.code() == std::errc::operation_not_permitted
@@ -191,6 +192,18 @@ Interfaces open_interfaces(const System& system, Problems& problems, millisecond
 
 void check_interfaces(const System& system, Problems& problems) {
   (void)Opener(system, problems, false, {}).run();
+}
+
+void close_interfaces(Interfaces interfaces) {
+  interfaces.taps.clear();
+  const auto deadline = steady_clock::now() + kCloseLimit;
+  for (UplinkInterface& uplink : interfaces.uplinks) {
+    uplink.interface.fds.clear();
+    while (uplink.interface.tap && interface_index(uplink.interface.tap->name) &&
+           steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kNamePoll);
+    }
+  }
 }
 
 void restore(OpenInterface& interface, std::string_view what) {

@@ -48,6 +48,10 @@ struct Interfaces {
 // Finds the same problems as far as one can by looking, and makes nothing.
 void check_interfaces(const System& system, Problems& problems);
 
+// Closes them. Returns once the TAPs of switches are gone, which the kernel may have to wind up
+// some io_uring for, or after a while.
+void close_interfaces(Interfaces interfaces);
+
 // Looks whether the interface is gone. If so, makes a TAP anew, or takes the interface that has the
 // name now. `what` is its name in a line of the log for its loss, and one for its return.
 void restore(OpenInterface& interface, std::string_view what);

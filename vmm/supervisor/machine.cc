@@ -59,33 +59,38 @@ std::string what_it_serves(const DriverDomain& driver) {
 
 }  // namespace
 
-Machine::Machine(EventLoop& loop, const System& system, Resources resources,
+Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources resources,
                  const RuntimeDir& runtime, Progress progress)
     : loop_(loop),
+      keeper_(kept.keeper),
+      record_(kept.record),
       system_(system),
       runtime_(runtime),
       programs_(find_programs()),
       progress_(std::move(progress)),
       broker_log_(runtime.log("broker")),
-      broker_output_(loop, [this](std::string_view text) { broker_log_.append(text); }) {
+      broker_output_(loop, kept_pipe(keeper_, "broker"),
+                     [this](std::string_view text) { broker_log_.append(text); }) {
   check_locked_memory(system);
   const bool root = ::geteuid() == 0;
-  if (root) uids_ = claim_uids();
-  uid_t next_uid = uids_.first;
+  uid_t next_uid = resources.uids.first;
   const auto new_uid = [&] { return root ? std::optional<uid_t>(next_uid++) : std::nullopt; };
 
   for (std::size_t i = 0; i < system.drivers.size(); ++i) {
     const Driver& spec = system.drivers[i];
-    drivers_.push_back(std::unique_ptr<DriverDomain>(new DriverDomain{
-        spec,
-        std::move(resources.disks[i]),
-        std::move(resources.interfaces.uplinks[i]),
-        Domain(loop, *spec.name, runtime.log(*spec.name), new_uid(),
-               [this, i](const std::string& how) { driver_ended(i, how); }),
-        nullptr,
-        {},
-        spec.vm ? std::make_unique<VmConsole>(loop, runtime.log(*spec.name + ".console")) : nullptr,
-        {}}));
+    drivers_.push_back(std::unique_ptr<DriverDomain>(
+        new DriverDomain{spec,
+                         std::move(resources.disks[i]),
+                         std::move(resources.interfaces.uplinks[i]),
+                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), new_uid(),
+                                [this, i](const std::string& how) { driver_ended(i, how); }),
+                         nullptr,
+                         {}}));
+    if (spec.vm) {
+      const std::string console = *spec.name + ".console";
+      drivers_.back()->console =
+          std::make_unique<VmConsole>(loop, kept_pipe(keeper_, console), runtime.log(console));
+    }
   }
   for (std::size_t i = 0; i < system.clients.size(); ++i) {
     const Client& spec = system.clients[i];
@@ -94,12 +99,18 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
         new ClientDomain{spec,
                          runtime.make_client(*spec.name, uid),
                          std::move(resources.interfaces.taps[i]),
-                         Domain(loop, *spec.name, runtime.log(*spec.name), uid,
+                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
                          {},
                          nullptr,
                          {},
                          {}}));
+    ClientDomain& client = *clients_.back();
+    if (*spec.audit) {
+      client.audit_pipe = std::make_unique<OutputPipe>(
+          loop, kept_pipe(keeper_, *spec.name + "/audit"),
+          [&client](std::string_view text) { client.audit.append(text); });
+    }
   }
   for (const Attachment& plan : plan_attachments(system)) {
     const Client& client = system.clients[plan.client];
@@ -112,7 +123,11 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({plan, *device.connect, {}, {}});
+    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}, .patience = {}});
+  }
+  if (links_.size() > kMaxRecordedLinks) {
+    throw std::runtime_error(
+        fmt::format("the system has more than {} devices; describe a second", kMaxRecordedLinks));
   }
   watch_interfaces();
 }
@@ -120,6 +135,7 @@ Machine::Machine(EventLoop& loop, const System& system, Resources resources,
 // --- Starting ---
 
 void Machine::start() {
+  make_cgroup();
   start_broker();
   progress_(fmt::format("broker: {} pages ({}) to give", pages(*system_.budget),
                         format_size(*system_.budget)));
@@ -145,6 +161,7 @@ void Machine::start() {
     if (client->spec.vm) start_vm(*client);
   }
   phase_ = Phase::Running;
+  save();
 }
 
 void Machine::wait_connected() {
@@ -191,36 +208,6 @@ void Machine::cancel_start() {
   if (phase_ == Phase::Starting) failure_ = "stopped while starting";
 }
 
-void Machine::start_broker() {
-  std::string why;
-  cgroup_ = SystemCgroup::make(cgroup_name(*system_.name), why);
-  if (cgroup_) {
-    runtime_.note(cgroup_.directory());
-  } else {
-    progress_("WARNING: no memory cgroup (" + why +
-              "): clients are not charged, and a client that pins pages keeps them unseen");
-  }
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw std::runtime_error("cannot make the broker's socket");
-  }
-  Fd ours(ends[0]);
-  const Fd theirs(ends[1]);
-  Launch launch;
-  launch.arguments = {programs_.broker.string(), "--root-fd", std::to_string(theirs.get()),
-                      "--budget-pages", std::to_string(pages(*system_.budget))};
-  if (cgroup_) {
-    launch.arguments.insert(launch.arguments.end(), {"--cgroup", cgroup_.directory().string()});
-  }
-  launch.inherited = {theirs.get()};
-  launch.output = broker_output_.write_end();
-  launch.open_files = kOpenFiles;
-  broker_process_ = Process::start(launch);
-  broker_ = std::make_unique<BrokerLink>(std::move(ours));
-  broker_watch_ = loop_.when_readable(broker_process_.pidfd(), [this] { broker_ended(); });
-  broker_events_ = loop_.when_readable(broker_->fd(), [this] { handle_events(); });
-}
-
 Launch Machine::driver_launch(std::size_t index) {
   const DriverDomain& driver = *drivers_[index];
   Launch launch;
@@ -238,6 +225,7 @@ Launch Machine::driver_launch(std::size_t index) {
 void Machine::start_driver(std::size_t index) {
   DriverDomain& driver = *drivers_[index];
   driver.stats = std::make_unique<StatsMemory>();
+  keeper_.keep(driver.domain.name() + kStats, driver.stats->fd());
   if (driver.spec.vm) {
     start_driver_vm(index);
     return;
@@ -269,10 +257,6 @@ void Machine::start_client(std::size_t index) {
     launch.inherited.insert(launch.inherited.end(), taps.begin(), taps.end());
   }
   if (*client.spec.audit) {
-    if (!client.audit_pipe) {
-      client.audit_pipe = std::make_unique<OutputPipe>(
-          loop_, [&client](std::string_view text) { client.audit.append(text); });
-    }
     const int fd = client.audit_pipe->write_end();
     launch.arguments.insert(launch.arguments.end(), {"--audit-fd", std::to_string(fd)});
     launch.inherited.push_back(fd);
@@ -300,7 +284,11 @@ void Machine::start_vm(ClientDomain& client) {
   client.domain.place(launch, cgroup_);
   client.vm = Process::start(launch);
   progress_(fmt::format("client {}: its VM runs as process {}", name, client.vm.pid()));
-  // A guest that powers off has done so on purpose: it is not started again.
+  watch_vm(client);
+}
+
+// A guest that powers off has done so on purpose: it is not started again.
+void Machine::watch_vm(ClientDomain& client) {
   client.vm_watch = loop_.when_readable(client.vm.pidfd(), [&client] {
     client.vm_watch.reset();
     spdlog::info("the VM of '{}' ended: {}", *client.spec.name, client.vm.reap());
@@ -318,6 +306,7 @@ void Machine::driver_ended(std::size_t index, const std::string& how) {
     if (link.plan.driver == index) link.grant = {};
   }
   revive(driver.domain, why, [this, index] { start_driver(index); });
+  if (driver.restart.under_way()) restarted_life_ended(index);
 }
 
 void Machine::client_ended(std::size_t index, const std::string& how) {
@@ -330,7 +319,7 @@ void Machine::client_ended(std::size_t index, const std::string& how) {
 }
 
 void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
-  if (phase_ == Phase::Stopping || broken()) return;
+  if (phase_ == Phase::Stopping || !has_broker()) return;
   if (phase_ == Phase::Starting) {
     const std::string& words = domain.last_words();
     failure_ = fmt::format("'{}' ended while starting ({}){}", domain.name(), how,
@@ -342,36 +331,18 @@ void Machine::revive(Domain& domain, const std::string& how, const EventLoop::Ca
     return;
   }
   spdlog::warn("'{}' ended ({}), and is started again", domain.name(), how);
-  domain.restart_later([this, &domain, how, again] {
-    if (phase_ == Phase::Stopping || broken()) return;
-    try {
-      again();
-      grant_due();
-    } catch (const std::runtime_error& error) {
-      spdlog::error("{}", error.what());
-      revive(domain, how, again);
-    }
-  });
+  domain.restart_later([this, &domain, how, again] { begin_life(domain, how, again); });
 }
 
-void Machine::broker_ended() {
-  broker_watch_.reset();
-  broker_exit_ = broker_process_.reap();
-  broker_output_.drain();
-}
-
-void Machine::handle_events() {
-  while (const auto event = broker_->take_event()) {
-    if (event->type != MessageType::Kill) continue;
-    const auto kill = [&](Domain& domain) {
-      if (domain.handle() != event->subject || !domain.running()) return;
-      spdlog::error("'{}' did not let go in time: killed", domain.name());
-      domain.kill();
-    };
-    for (const auto& driver : drivers_) kill(driver->domain);
-    for (const auto& client : clients_) kill(client->domain);
+void Machine::begin_life(Domain& domain, const std::string& how, const EventLoop::Callback& again) {
+  if (phase_ == Phase::Stopping || !has_broker()) return;
+  try {
+    again();
+    grant_due();
+  } catch (const std::runtime_error& error) {
+    spdlog::error("{}", error.what());
+    revive(domain, how, again);
   }
-  if (broker_->dead()) broker_events_.reset();
 }
 
 }  // namespace cede::supervisor

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocols/posix/page_batches.h"
+#include "vmm/process/backoff.h"
 #include "vmm/supervisor/broker_link.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/disk.h"
@@ -21,7 +23,9 @@
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
 #include "vmm/supervisor/launch_plan.h"
+#include "vmm/supervisor/planned_restart.h"
 #include "vmm/supervisor/programs.h"
+#include "vmm/supervisor/record.h"
 #include "vmm/supervisor/runtime_dir.h"
 #include "vmm/supervisor/stats_memory.h"
 
@@ -31,6 +35,7 @@ namespace cede::supervisor {
 struct Resources {
   std::vector<Disk> disks;
   Interfaces interfaces;
+  UidRange uids{};  // empty where we are not root
 };
 
 struct DriverDomain {
@@ -40,12 +45,13 @@ struct DriverDomain {
   Domain domain;
   std::unique_ptr<StatsMemory> stats;  // of the current life
   std::vector<Handle> past;            // earlier lives; their sessions may not be home yet
+  PlannedRestart restart{};            // the last one, or the one under way
   // A VM's.
-  std::unique_ptr<VmConsole> console;
-  std::optional<VmBoot> boot;  // while it lives
+  std::unique_ptr<VmConsole> console{};
+  std::optional<VmBoot> boot{};  // while it lives
 
-  // Sessions can be offered to it.
-  [[nodiscard]] bool ready() const noexcept {
+  // Its driver runs: at once, or when its VM has booted.
+  [[nodiscard]] bool came_up() const noexcept {
     return domain.running() && (!spec.vm || (boot && boot->ready));
   }
 };
@@ -59,12 +65,14 @@ struct ClientDomain {
   std::unique_ptr<OutputPipe> audit_pipe;
   Process vm;
   EventLoop::Registration vm_watch;
+  bool awaits_pages = false;  // of its lives under an earlier broker
 };
 
 // An attachment as it stands.
 struct Link {
   Attachment plan;
   bool wanted = true;
+  bool granting = false;             // the broker is being asked
   Handle grant;                      // valid while client and driver live
   EventLoop::Registration patience;  // with a client that was told to let go
 };
@@ -73,28 +81,48 @@ class Machine {
  public:
   using Progress = std::function<void(const std::string&)>;
 
-  // The system, directory and loop have to outlive the machine.
-  Machine(EventLoop& loop, const System& system, Resources resources, const RuntimeDir& runtime,
-          Progress progress);
+  // What outlives the supervisor: the keeper has its processes and descriptors, the record says
+  // how things stand.
+  struct Kept {
+    KeeperLink& keeper;
+    SharedRecord& record;
+  };
+
+  // All that is passed by reference has to outlive the machine.
+  Machine(EventLoop& loop, Kept kept, const System& system, Resources resources,
+          const RuntimeDir& runtime, Progress progress);
 
   // Starts everything, and waits until all that is to be connected is; then the guests.
   // Throws std::runtime_error.
   void start();
   // Makes a start() that is under way fail.
   void cancel_start();
+  // Instead of start(): goes on with what a killed supervisor's record says, as far as the broker's
+  // ledger and the kernel say the same, and ends the rest. What is missing begins anew, as after
+  // any death. `life` is ours, of which no two are the same.
+  void adopt(unsigned life);
+  // Brings the record up to date. After each turn of the loop.
+  void save() noexcept;
   // Ends everything in order: guests, clients, drivers, broker. True: every page came home.
   [[nodiscard]] bool stop();
 
-  // The broker is gone: nothing can be kept running.
-  [[nodiscard]] bool broken() const noexcept { return broker_exit_.has_value() || broker_->dead(); }
+  // False from the broker's death until its successor runs. Nothing can be asked for then.
+  [[nodiscard]] bool has_broker() const noexcept {
+    return broker_ && !broker_exit_ && !broker_->dead();
+  }
+  // The broker is gone, and there will be no other: nothing can be kept running.
+  [[nodiscard]] bool broken() const noexcept { return !has_broker() && !survives_broker(); }
 
   // What is wrong, or nothing. The change comes about soon after.
   [[nodiscard]] std::string connect(std::string_view client, std::string_view device);
   [[nodiscard]] std::string disconnect(std::string_view client, std::string_view device);
+  // Begins a driver's planned restart; DriverDomain::restart tells how far it has got.
+  [[nodiscard]] std::string restart(std::string_view driver);
 
   [[nodiscard]] const System& system() const noexcept { return system_; }
   [[nodiscard]] BrokerLink& broker() noexcept { return *broker_; }
   [[nodiscard]] pid_t broker_pid() const noexcept { return broker_process_.pid(); }
+  [[nodiscard]] std::uint32_t broker_lives() const noexcept { return broker_lives_; }
   [[nodiscard]] bool sealed() const noexcept { return sealed_; }
   [[nodiscard]] const SystemCgroup& cgroup() const noexcept { return cgroup_; }
   [[nodiscard]] const std::vector<std::unique_ptr<DriverDomain>>& drivers() const noexcept {
@@ -111,7 +139,17 @@ class Machine {
                                             const std::vector<LedgerRow>& sessions) const noexcept;
 
  private:
+  static constexpr rlim_t kOpenFiles = 4096;  // of each program
+  // What is left with the keeper: our end of the broker's socket; a driver's counters, after its
+  // name.
+  static constexpr const char* kBrokerLink = "broker/link";
+  static constexpr const char* kStats = "/stats";
+
+  using Phase = Record::Phase;
+
+  void make_cgroup();
   void start_broker();
+  void watch_broker(Fd link, std::uint32_t last_tag);
   void start_driver(std::size_t index);
   void start_driver_vm(std::size_t index);
   void watch_boot(std::size_t index, Fd ready);
@@ -121,17 +159,41 @@ class Machine {
   [[nodiscard]] Launch switch_launch(std::size_t index);
   void start_client(std::size_t index);
   void start_vm(ClientDomain& client);
+  void watch_vm(ClientDomain& client);
   void driver_ended(std::size_t index, const std::string& how);
   void client_ended(std::size_t index, const std::string& how);
-  void broker_ended();
-  // Starts a domain's next life, if there is to be one.
+  // Starts a domain's next life after a while, if there is to be one.
   void revive(Domain& domain, const std::string& how, const EventLoop::Callback& again);
+  // The same, now.
+  void begin_life(Domain& domain, const std::string& how, const EventLoop::Callback& again);
   void handle_events();
+
+  void end_strangers(const Record& record);
+  void adopt_domains(const Record& record);
+  void adopt_links(const Record& record);
+  void reconcile();
+
+  void broker_ended();
+  void outlive_broker();
+  // Pages that nobody accounts for any more are proven free by the cgroup alone, and what is sealed
+  // has been promised that nothing is created.
+  [[nodiscard]] bool survives_broker() const noexcept {
+    return phase_ == Phase::Running && !sealed_ && cgroup_;
+  }
+  void renew_broker_later();
+  void renew_broker();
+  void return_clients();
+
   // Looks at the interfaces whenever one of a namespace that has some of ours changes.
   void watch_interfaces();
   void look_at_interfaces();
 
   void grant_due();
+  // The session between its client and its driver, on whichever grant.
+  [[nodiscard]] const LedgerRow* any_session_of(
+      const Link& link, const std::vector<LedgerRow>& sessions) const noexcept;
+  // Revokes the link's grant, on which `session`, if there is one, ends.
+  Status take_back(Link& link, const LedgerRow* session);
   // The client has to let go of a session in bounded time, or it is ended.
   void await_return(Link& link, Handle session);
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
@@ -144,19 +206,24 @@ class Machine {
   [[nodiscard]] std::string why_not_connected();
   [[nodiscard]] Link* find_link(std::string_view client, std::string_view device) noexcept;
 
+  void go_on_with_restart(std::size_t driver);
+  void restarted_life_ended(std::size_t driver);
+  [[nodiscard]] bool has_returned(const PlannedRestart& restart,
+                                  const std::vector<LedgerRow>& sessions) const;
+
   void stop_guests();
   void stop_domains();
-  void close_interfaces();
   [[nodiscard]] bool pages_are_home();
 
   EventLoop& loop_;
+  KeeperLink& keeper_;
+  SharedRecord& record_;
   const System& system_;
   const RuntimeDir& runtime_;
   const Programs programs_;
   Progress progress_;
-  UidRange uids_;  // empty where we are not root
   SystemCgroup cgroup_;
-  enum class Phase { Starting, Running, Stopping } phase_ = Phase::Starting;
+  Phase phase_ = Phase::Starting;
   bool sealed_ = false;
   std::string failure_;  // what ended while starting
 
@@ -165,8 +232,14 @@ class Machine {
   Process broker_process_;
   EventLoop::Registration broker_watch_;
   std::optional<std::string> broker_exit_;
+  std::chrono::steady_clock::time_point broker_started_;
+  std::uint32_t broker_lives_ = 0;
+  Backoff broker_backoff_;
+  EventLoop::Registration renewal_;
   std::unique_ptr<BrokerLink> broker_;
   EventLoop::Registration broker_events_;
+  EventLoop::Registration kept_events_;
+  PageBatches batches_;
 
   std::vector<std::unique_ptr<DriverDomain>> drivers_;
   std::vector<std::unique_ptr<ClientDomain>> clients_;

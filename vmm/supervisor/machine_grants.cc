@@ -38,21 +38,25 @@ void Machine::grant_due() {
   for (Link& link : links_) {
     const DriverDomain& driver = *drivers_[link.plan.driver];
     const ClientDomain& client = *clients_[link.plan.client];
-    if (!link.wanted || link.grant.valid() || !driver.ready() || !client.domain.running()) {
+    if (!link.wanted || link.grant.valid() || driver.restart.holds_grants() || !driver.came_up() ||
+        !client.domain.running()) {
       continue;
     }
     if (has_old_session(link)) {
       again = true;
       continue;
     }
+    link.granting = true;
+    save();
     const Result<Handle> grant =
         broker_->grant_device(client.domain.handle(), driver.domain.handle(), link.plan.number,
                               *client.spec.devices[link.plan.device].name);
+    link.granting = false;
     if (grant) {
       link.grant = *grant;
     } else {
       spdlog::warn("no grant for {} yet: {}", label(link), to_string(grant.status()));
-      again = !broken();
+      again = has_broker();
     }
   }
   if (again) grant_timer_ = loop_.after(kGrantRetry, [this] { grant_due(); });
@@ -76,18 +80,22 @@ bool Machine::has_old_session(const Link& link) {
 
 const LedgerRow* Machine::session_of(const Link& link,
                                      const std::vector<LedgerRow>& sessions) const noexcept {
+  return link.grant.valid() ? any_session_of(link, sessions) : nullptr;
+}
+
+const LedgerRow* Machine::any_session_of(const Link& link,
+                                         const std::vector<LedgerRow>& sessions) const noexcept {
   const std::uint32_t client = clients_[link.plan.client]->domain.handle().index;
   const std::uint32_t driver = drivers_[link.plan.driver]->domain.handle().index;
   const auto found = std::find_if(sessions.begin(), sessions.end(), [&](const LedgerRow& row) {
-    return link.grant.valid() && row.parent_or_client == client && row.driver == driver &&
-           row.device == link.plan.number;
+    return row.parent_or_client == client && row.driver == driver && row.device == link.plan.number;
   });
   return found == sessions.end() ? nullptr : &*found;
 }
 
 bool Machine::all_connected() {
-  const auto ready = [](const auto& driver) { return driver->ready(); };
-  if (!std::all_of(drivers_.begin(), drivers_.end(), ready)) return false;
+  const auto came_up = [](const auto& driver) { return driver->came_up(); };
+  if (!std::all_of(drivers_.begin(), drivers_.end(), came_up)) return false;
   const auto sessions = broker_->sessions();
   if (!sessions) return false;
   return std::all_of(links_.begin(), links_.end(), [&](const Link& link) {
@@ -120,15 +128,19 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   if (link == nullptr) return fmt::format("there is no device '{}' of '{}'", device, client);
   if (sealed_) return "the system is static: a device that is disconnected could never come back";
   link->wanted = false;
+  save();  // a grant that is not recorded as unwanted would be good for ever
   if (!link->grant.valid()) return {};
   const auto sessions = broker_->sessions();
-  const LedgerRow* row = sessions ? session_of(*link, *sessions) : nullptr;
-  const Handle grant = std::exchange(link->grant, {});
-  const Status status = broker_->revoke_grant(grant);
-  if (row != nullptr) await_return(*link, {row->index, row->generation});
+  const Status status = take_back(*link, sessions ? session_of(*link, *sessions) : nullptr);
   // Stale: its client or its driver has just died, and the grant with it.
   if (status == Status::Ok || status == Status::Stale) return {};
   return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
+}
+
+Status Machine::take_back(Link& link, const LedgerRow* session) {
+  const Status status = broker_->revoke_grant(std::exchange(link.grant, {}));
+  if (session != nullptr) await_return(link, {session->index, session->generation});
+  return status;
 }
 
 void Machine::await_return(Link& link, Handle session) {

@@ -17,20 +17,22 @@ constexpr milliseconds kExitLimit{5'000};
 // The broker gives a driver 10 s to let go, asks for its death, and waits for the proof.
 constexpr milliseconds kDrainLimit{25'000};
 constexpr milliseconds kBrokerLimit{25'000};
-constexpr milliseconds kInterfaceLimit{2'000};
 
 }  // namespace
 
 bool Machine::stop() {
   phase_ = Phase::Stopping;
+  save();
   grant_timer_.reset();
+  renewal_.reset();
   stop_guests();
-  const bool had_broker = broker_ && !broken();
+  const bool had_broker = has_broker();
   bool home = false;
   if (had_broker) {
     stop_domains();
     home = pages_are_home();
     broker_events_.reset();
+    kept_events_.reset();
     broker_.reset();  // the end of the root domain, and of the system
     loop_.poll_until([this] { return broker_exit_.has_value(); }, kBrokerLimit);
     if (broker_exit_ != "exit 0") {
@@ -45,28 +47,9 @@ bool Machine::stop() {
   }
   broker_watch_.reset();
   broker_process_.kill();
-  close_interfaces();
   const bool clean = !cgroup_ || remove_cgroup_tree(cgroup_.directory());
   if (!clean) progress_("WARNING: cannot remove " + cgroup_.directory().string());
   return had_broker && home && clean && broker_exit_ == "exit 0";
-}
-
-// TAPs go with their last descriptor, before anybody is told that the system is down. It is ours,
-// but for what the kernel still winds up of a switch's io_uring.
-void Machine::close_interfaces() {
-  link_pause_.reset();
-  link_changes_.clear();
-  link_watches_.clear();
-  for (const auto& driver : drivers_) driver->uplink.interface.fds.clear();
-  for (const auto& client : clients_) client->taps.clear();
-  loop_.poll_until(
-      [this] {
-        return std::none_of(drivers_.begin(), drivers_.end(), [](const auto& driver) {
-          const auto& tap = driver->uplink.interface.tap;
-          return tap && interface_index(tap->name).has_value();
-        });
-      },
-      kInterfaceLimit);
 }
 
 void Machine::stop_guests() {
@@ -108,7 +91,11 @@ bool Machine::pages_are_home() {
   if (!domains || domains->empty()) return false;
   const std::uint32_t home = domains->front().pages;
   progress_(fmt::format("{} of {} pages are home", home, *system_.budget / kPageBytes));
-  return home == *system_.budget / kPageBytes;
+  const bool proven = std::ranges::all_of(clients_, [](const auto& client) {
+    return !client->awaits_pages || client->domain.pages_are_free();
+  });
+  if (!proven) progress_("WARNING: somebody holds pages of a client of the broker that died");
+  return proven && home == *system_.budget / kPageBytes;
 }
 
 }  // namespace cede::supervisor

@@ -18,20 +18,33 @@ constexpr int kReadsAtOnce = 16;  // a child that writes without end must not ho
 
 }  // namespace
 
-OutputPipe::OutputPipe(EventLoop& loop, Sink sink) : sink_(std::move(sink)) {
+PipeEnds make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
-  read_end_ = Fd(ends[0]);
-  write_end_ = Fd(ends[1]);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+PipeEnds kept_pipe(KeeperLink& keeper, const std::string& name) {
+  const std::string read = name + "/read";
+  const std::string write = name + "/write";
+  PipeEnds ends{keeper.take(read), keeper.take(write)};
+  if (!ends.read || !ends.write) ends = make_pipe();
+  keeper.keep(read, ends.read.get());
+  keeper.keep(write, ends.write.get());
+  return ends;
+}
+
+OutputPipe::OutputPipe(EventLoop& loop, PipeEnds ends, Sink sink)
+    : ends_(std::move(ends)), sink_(std::move(sink)) {
   // Our end is an open file of its own: the children's stays blocking, as programs expect.
-  ::fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
-  watch_ = loop.when_readable(read_end_.get(), [this] { drain(); });
+  ::fcntl(ends_.read.get(), F_SETFL, O_NONBLOCK);
+  watch_ = loop.when_readable(ends_.read.get(), [this] { drain(); });
 }
 
 void OutputPipe::drain() {
   std::array<char, kReadBytes> buffer;
   for (int i = 0; i < kReadsAtOnce; ++i) {
-    const ssize_t got = ::read(read_end_.get(), buffer.data(), buffer.size());
+    const ssize_t got = ::read(ends_.read.get(), buffer.data(), buffer.size());
     if (got <= 0) return;
     sink_({buffer.data(), static_cast<std::size_t>(got)});
   }
@@ -47,8 +60,10 @@ void BoundedLog::append(std::string_view text) {
     std::filesystem::rename(path_, old, ignored);
   }
   if (!file_) {
-    file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    bytes_ = 0;
+    file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    std::error_code ignored;
+    const auto there = std::filesystem::file_size(path_, ignored);
+    bytes_ = ignored ? 0 : there;
   }
   // A log that cannot be written, on a full file system, is no reason to stop serving.
   (void)!::write(file_.get(), text.data(), text.size());

@@ -11,25 +11,35 @@
 #include <string_view>
 
 #include "protocols/posix/fd.h"
+#include "vmm/process/keeper.h"
 #include "vmm/supervisor/event_loop.h"
 
 namespace cede::supervisor {
+
+struct PipeEnds {
+  Fd read;
+  Fd write;
+};
+
+// Throws std::runtime_error if there is no descriptor left.
+[[nodiscard]] PipeEnds make_pipe();
+// The one of this name that an earlier life has left with the keeper, or a new one, left there for
+// later ones: what is in a pipe, and who writes to it, outlive us. Throws as above.
+[[nodiscard]] PipeEnds kept_pipe(KeeperLink& keeper, const std::string& name);
 
 // Reads a pipe whose other end children hold.
 class OutputPipe {
  public:
   using Sink = std::function<void(std::string_view)>;
 
-  // Throws std::runtime_error if there is no descriptor left.
-  OutputPipe(EventLoop& loop, Sink sink);
+  OutputPipe(EventLoop& loop, PipeEnds ends, Sink sink);
   // For children; borrowed.
-  [[nodiscard]] int write_end() const noexcept { return write_end_.get(); }
+  [[nodiscard]] int write_end() const noexcept { return ends_.write.get(); }
   // Takes what is in the pipe now, without waiting.
   void drain();
 
  private:
-  Fd read_end_;
-  Fd write_end_;  // stays open here, so the pipe never ends between two lives of a domain
+  PipeEnds ends_;  // both, so the pipe never ends between two lives of a domain
   Sink sink_;
   EventLoop::Registration watch_;  // before the descriptors in destruction
 };
@@ -39,6 +49,7 @@ class BoundedLog {
  public:
   static constexpr std::size_t kMaxBytes = 1 << 20;
 
+  // Goes on with a file that is there.
   explicit BoundedLog(std::filesystem::path path) : path_(std::move(path)) {}
   void append(std::string_view text);
   // The last line that is not empty, cut and made safe for a terminal.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a running system keeps its sockets, logs and notes, and how it is known to run.
 //
-//   ROOT/NAME.lock          locked (flock) as long as the system's supervisor lives
+//   ROOT/NAME.lock          locked (flock) as long as the keeper of the system's supervisor lives
 //   ROOT/NAME/control.sock  for the CLI
-//   ROOT/NAME/notes         what to clean up if the supervisor is killed, one path a line
+//   ROOT/NAME/notes         what to clean up if the keeper is killed, one path a line
 //   ROOT/NAME/log/          what supervisor, broker and domains print
 //   ROOT/NAME/CLIENT/       a client's sockets; belongs to the client's user
 //
@@ -63,7 +63,7 @@ class RuntimeDir {
   Fd lock_;
 };
 
-// Removes what a killed supervisor left: processes in its cgroup, the cgroup, sockets, the
+// Removes what a killed keeper left: processes in its cgroup, the cgroup, sockets, the
 // directory. Returns false if the system runs; true if nothing is left.
 [[nodiscard]] bool clean_leftovers(const std::string& system);
 

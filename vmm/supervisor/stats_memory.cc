@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <stdexcept>
+#include <utility>
 
 namespace cede::supervisor {
 namespace {
@@ -14,15 +15,21 @@ namespace {
 // A driver VM has it as a device's memory, which QEMU takes in powers of two only.
 constexpr off_t kBytes = std::bit_ceil(sizeof(StatsPage));
 
-}  // namespace
-
-StatsMemory::StatsMemory() {
-  fd_ = Fd(::memfd_create("cede-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+Fd make_page() {
+  Fd fd(::memfd_create("cede-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   // Populated here: a hole that the driver leaves would be filled at our expense anyway.
-  if (!fd_ || ::posix_fallocate(fd_.get(), 0, kBytes) != 0 ||
-      ::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+  if (!fd || ::posix_fallocate(fd.get(), 0, kBytes) != 0 ||
+      ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     throw std::runtime_error("cannot make the memory for a driver's counters");
   }
+  return fd;
+}
+
+}  // namespace
+
+StatsMemory::StatsMemory() : StatsMemory(make_page()) {}
+
+StatsMemory::StatsMemory(Fd memory) : fd_(std::move(memory)) {
   void* base = ::mmap(nullptr, sizeof(StatsPage), PROT_READ, MAP_SHARED, fd_.get(), 0);
   if (base == MAP_FAILED) throw std::runtime_error("cannot map a driver's counters");
   page_ = static_cast<const StatsPage*>(base);

@@ -33,6 +33,8 @@ class StatsMemory {
  public:
   // A page of zeros, for one life of a driver. Throws std::runtime_error.
   StatsMemory();
+  // Of a life that began before us.
+  explicit StatsMemory(Fd memory);
   StatsMemory(const StatsMemory&) = delete;
   StatsMemory& operator=(const StatsMemory&) = delete;
   ~StatsMemory();

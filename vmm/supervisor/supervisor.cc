@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <csignal>
@@ -31,33 +32,46 @@ json::object outcome(const std::string& problem) {
 
 class Supervisor {
  public:
-  Supervisor(const System& system, Resources resources, RuntimeDir runtime,
-             const Reporter& reporter)
-      : runtime_(std::move(runtime)),
-        reporter_(reporter),
-        machine_(loop_, system, std::move(resources), runtime_,
+  Supervisor(Machine::Kept kept, const System& system, Resources resources,
+             const RuntimeDir& runtime, Fd listener, const Reporter& reporter)
+      : reporter_(reporter),
+        machine_(loop_, kept, system, std::move(resources), runtime,
                  [this](const std::string& line) { progress(line); }),
         server_(
-            loop_, runtime_.path() / "control.sock",
+            loop_, std::move(listener),
             [this](const json::object& request, bool& follow) { return handle(request, follow); }),
         signals_(loop_.on_signals({SIGTERM, SIGINT}, [this] { request_stop(); })) {}
 
-  bool run() {
+  bool start() {
     try {
       machine_.start();
-      started_ = true;
     } catch (const std::runtime_error&) {
       stopping_ = true;
       finish(machine_.stop());
       throw;
     }
     reporter_.ready();
-    loop_.run_until([this] { return stop_requested_ || machine_.broken(); });
+    return run();
+  }
+
+  bool go_on(unsigned life, Record::Phase phase) {
+    spdlog::warn("the supervisor was killed; this is its life {}", life);
+    machine_.adopt(life);
+    stop_requested_ = phase == Record::Phase::Stopping;
+    return run();
+  }
+
+ private:
+  bool run() {
+    started_ = true;
+    loop_.run_until([this] {
+      machine_.save();
+      return stop_requested_ || machine_.broken();
+    });
     stopping_ = true;
     return finish(machine_.stop());
   }
 
- private:
   void request_stop() {
     stop_requested_ = true;
     machine_.cancel_start();
@@ -83,6 +97,9 @@ class Supervisor {
       return {{"ok", true}};
     }
     if (!started_ || stopping_) return outcome("the system is starting or stopping; try again");
+    if (!machine_.has_broker()) {
+      return outcome("the broker died, and its successor is being started; try again");
+    }
     if (op == "ls") return ledger_view(machine_);
     if (op == "stats") return stats_view(machine_);
     if (op == "qemu-args") return qemu_view(machine_, text_of(request, "client"));
@@ -92,10 +109,10 @@ class Supervisor {
     if (op == "disconnect") {
       return outcome(machine_.disconnect(text_of(request, "client"), text_of(request, "device")));
     }
+    if (op == "restart") return outcome(machine_.restart(text_of(request, "driver")));
     return outcome(fmt::format("there is no operation '{}'", op));
   }
 
-  RuntimeDir runtime_;
   const Reporter& reporter_;
   EventLoop loop_;
   bool started_ = false;
@@ -110,7 +127,29 @@ class Supervisor {
 
 bool supervise(const System& system, Resources resources, RuntimeDir runtime,
                const Reporter& reporter) {
-  return Supervisor(system, std::move(resources), std::move(runtime), reporter).run();
+  if (::geteuid() == 0) resources.uids = claim_uids();
+  Fd listener = listen_for_control(runtime.path() / "control.sock");
+  SharedRecord record;
+  // What is moved here is moved in a child process, which has a copy of it all.
+  const int code = keep([&](KeeperLink& keeper, unsigned life) {
+    const Record::Phase phase = record.read().phase;
+    reporter.begin();
+    try {
+      if (life > 1 && phase == Record::Phase::Starting) {
+        throw std::runtime_error("the supervisor was killed while it started the system");
+      }
+      Supervisor supervisor({keeper, record}, system, std::move(resources), runtime,
+                            std::move(listener), reporter);
+      return (life == 1 ? supervisor.start() : supervisor.go_on(life, phase)) ? 0 : 1;
+    } catch (const std::exception& error) {
+      spdlog::error("{}", error.what());
+      reporter.failed(error.what());
+      return 1;
+    }
+  });
+  listener.reset();
+  close_interfaces(std::move(resources.interfaces));
+  return code == 0;
 }
 
 }  // namespace cede::supervisor

@@ -79,6 +79,17 @@ json::array audit_view(const RecentLines& audit) {
   return view;
 }
 
+json::object restart_view(const PlannedRestart& restart) {
+  using Drain = PlannedRestart::Drain;
+  const std::chrono::duration<double, std::milli> pause = restart.pause;
+  return {{"under_way", restart.under_way()},
+          {"drain", restart.drain == Drain::Complete  ? "complete"
+                    : restart.drain == Drain::Overran ? "overran"
+                                                      : "died"},
+          {"sessions", restart.links.size()},
+          {"pause_ms", pause.count()}};
+}
+
 DeviceCounters counters_of(const DriverDomain& driver, std::size_t row) {
   return driver.stats ? driver.stats->read(row) : DeviceCounters{};
 }
@@ -89,8 +100,11 @@ const char* uplink_state(const DriverDomain& driver, const DeviceCounters& count
 
 json::array domains_view(const Machine& machine, const Books& books) {
   json::array domains;
-  json::object root{
-      {"name", "root"}, {"kind", "root"}, {"state", "running"}, {"pid", ::getpid()}, {"lives", 1}};
+  json::object root{{"name", "root"},
+                    {"kind", "root"},
+                    {"state", "running"},
+                    {"pid", ::getpid()},
+                    {"lives", machine.broker_lives()}};
   if (!books.domains.empty()) {
     const LedgerRow& row = books.domains.front();
     for (auto& entry : domain_row(books, {row.index, row.generation})) {
@@ -103,8 +117,9 @@ json::array domains_view(const Machine& machine, const Books& books) {
     json::object view = domain_view(books, driver->domain, is_vm ? "driver vm" : "driver");
     if (is_vm) {
       view["vm_pid"] = driver->domain.vm_pid();
-      if (driver->domain.running() && !driver->ready()) view["state"] = "booting";
+      if (driver->domain.running() && !driver->came_up()) view["state"] = "booting";
     }
+    if (driver->restart.ever()) view["restart"] = restart_view(driver->restart);
     if (!driver->spec.is_net()) {
       view["disk"] = driver->spec.disk->string();
     } else {
@@ -243,6 +258,7 @@ json::object ledger_view(Machine& machine) {
           {"name", *machine.system().name},
           {"static", machine.sealed()},
           {"pid", ::getpid()},
+          {"keeper_pid", ::getppid()},
           {"broker_pid", machine.broker_pid()},
           {"page_bytes", kPageBytes},
           {"cgroup", machine.cgroup().directory().string()},

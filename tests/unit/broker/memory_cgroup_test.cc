@@ -142,6 +142,36 @@ TEST_F(CgroupTree, Version2AddsSwapOutOfItsOwnFile) {
   EXPECT_FALSE(cgroup->charge(session));
 }
 
+TEST_F(CgroupTree, ACounterAtZeroProvesMoreThanStatisticsThatAreLate) {
+  struct Version {
+    const char* name;
+    const char* mark;  // makes it this version
+    std::string_view stat;
+    const char* counter;
+  };
+  for (const auto& [name, mark, stat, counter] :
+       {Version{"1", "memory.usage_in_bytes", kV1, "memory.memsw.usage_in_bytes"},
+        Version{"2", "cgroup.controllers", kV2, "memory.current"}}) {
+    SCOPED_TRACE(name);
+    const auto file = [&](const char* part) { return std::string(name) + "/" + part; };
+    write(file(mark), "memory\n");
+    const auto cgroup = MemoryCgroup::open(dir_ / name);
+    ASSERT_TRUE(cgroup);
+    const std::string session = cgroup->of_session({3, 1}, {5, 2});
+    const auto write_in_session = [&](const char* part, std::string_view text) {
+      write(fs::relative(session, dir_) / part, text);
+    };
+    write_in_session("memory.stat", stat);
+    EXPECT_FALSE(cgroup->charge(session)->none()) << "no such counter";
+    write_in_session(counter, "4096\n");
+    EXPECT_FALSE(cgroup->charge(session)->none());
+    write_in_session(counter, "0\n");
+    EXPECT_TRUE(cgroup->charge(session)->none());
+    write_in_session("memory.swap.current", "4096\n");
+    EXPECT_FALSE(cgroup->charge(session)->none()) << "what is on swap is held, too";
+  }
+}
+
 TEST_F(CgroupTree, RemovesLaterWhatCannotBeRemovedNow) {
   write("memory.usage_in_bytes", "0\n");
   auto cgroup = MemoryCgroup::open(dir_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/supervisor/backoff.h"
+#include "vmm/process/backoff.h"
 
 #include <gtest/gtest.h>
 

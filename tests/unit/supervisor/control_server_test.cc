@@ -48,7 +48,8 @@ class ControlServerTest : public testing::Test {
   TemporaryDirectory directory_;
   std::filesystem::path path_ = directory_.path() / "control.sock";
   EventLoop loop_;
-  ControlServer server_{loop_, path_, [](const json::object& request, bool& follow) {
+  ControlServer server_{loop_, listen_for_control(path_),
+                        [](const json::object& request, bool& follow) {
                           follow = request.contains("follow");
                           return json::object{{"ok", true}, {"echo", request}};
                         }};

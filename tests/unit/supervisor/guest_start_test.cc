@@ -28,9 +28,10 @@ class GuestStartTest : public SystemTest {
     })) << logs();
     return qemu::CommandChannel(std::move(socket));
   }
-  // The VM's process, a child of the supervisor.
+  // The VM's process, a child of the keeper.
   static pid_t vm() {
-    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_of("root")));
+    std::ifstream children(
+        fmt::format("/proc/{0}/task/{0}/children", ledger().at("keeper_pid").to_number<pid_t>()));
     for (pid_t child = 0; children >> child;) {
       std::string name;
       std::ifstream(fmt::format("/proc/{}/comm", child)) >> name;

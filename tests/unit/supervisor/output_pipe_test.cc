@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 TEST(OutputPipe, DeliversWhatChildrenWrite) {
   EventLoop loop;
   std::string got;
-  OutputPipe pipe(loop, [&](std::string_view text) { got += text; });
+  OutputPipe pipe(loop, make_pipe(), [&](std::string_view text) { got += text; });
   ASSERT_EQ(::write(pipe.write_end(), "hello", 5), 5);
   EXPECT_TRUE(loop.poll_until([&] { return got == "hello"; }, milliseconds(5000)));
 }

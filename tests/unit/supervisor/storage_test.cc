@@ -40,12 +40,7 @@ class Guest : public VhostUserClient {
   }
 };
 
-class StorageTest : public SystemTest {
- protected:
-  [[nodiscard]] fs::path vda(const char* client) const {
-    return root_ / "demo" / client / "vda.sock";
-  }
-};
+using StorageTest = SystemTest;
 
 struct Medium {
   const char* title;

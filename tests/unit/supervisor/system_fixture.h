@@ -173,6 +173,11 @@ region = "{region}"
   }
   static bool is_balanced() { return ledger().at("totals").as_object().at("balanced").as_bool(); }
 
+  // The socket of a client's device.
+  [[nodiscard]] fs::path vda(const char* client) const {
+    return root_ / "demo" / client / "vda.sock";
+  }
+
   void remember_processes() {
     const json::object books = ledger();
     for (const json::value& value : books.at("domains").as_array()) {

@@ -65,9 +65,9 @@ TEST_F(SystemTest, AKilledDriverLivesAgainAndItsClientsReconnect) {
   down();
 }
 
-TEST_F(SystemTest, WithTheSupervisorKilledNothingRunsAndTheNextUpCleansUp) {
+TEST_F(SystemTest, WithTheKeeperKilledNothingRunsAndTheNextUpCleansUp) {
   up();
-  ::kill(pid_of("root"), SIGKILL);
+  ::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL);
   for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
   EXPECT_EQ(cede("ls demo").code, 1);
   up();
@@ -75,22 +75,13 @@ TEST_F(SystemTest, WithTheSupervisorKilledNothingRunsAndTheNextUpCleansUp) {
   down();
 }
 
-TEST_F(SystemTest, WithTheSupervisorKilledDownCleansUp) {
+TEST_F(SystemTest, WithTheKeeperKilledDownCleansUp) {
   up();
-  ::kill(pid_of("root"), SIGKILL);
+  ::kill(ledger().at("keeper_pid").to_number<pid_t>(), SIGKILL);
   for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
   const Outcome outcome = cede("down");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.text, "'demo' did not run; what a killed supervisor had left is removed\n");
-}
-
-TEST_F(SystemTest, WithTheBrokerKilledEverythingIsStopped) {
-  up();
-  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_of("root")));
-  pid_t broker = 0;  // the first child
-  children >> broker;
-  ::kill(broker, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return !fs::exists(root_ / "demo.lock"); }));
 }
 
 TEST_F(SystemTest, AStaticSystemIsSealed) {

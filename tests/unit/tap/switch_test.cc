@@ -29,7 +29,7 @@ bool eventually(const std::function<bool()>& done) {
 }
 
 supervisor::Programs programs() {
-  return {CEDE_BROKER_BINARY, {}, CEDE_SWITCH_BINARY, CEDE_FRONTEND_BINARY};
+  return {CEDE_BROKER_BINARY, {}, CEDE_SWITCH_BINARY, CEDE_FRONTEND_BINARY, {}};
 }
 
 sockaddr_in address_of(const char* address, std::uint16_t port) {

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -18,6 +17,7 @@
 
 #include "protocols/control.h"
 #include "protocols/posix/channel.h"
+#include "tests/support/bell_storm.h"
 #include "tests/support/client_session.h"
 #include "tests/support/session_parts.h"
 #include "tests/support/temporary_directory.h"
@@ -27,26 +27,6 @@ namespace cede::test {
 
 // How long a test waits before it calls something stuck: no expectation of speed.
 inline constexpr std::chrono::seconds kPatience{20};
-
-// A driver that rings without end, and all the time.
-class BellStorm {
- public:
-  // `bell` outlives the storm.
-  explicit BellStorm(const CallRinger& bell)
-      : thread_([this, &bell] {
-          while (!stop_) bell.ring();
-        }) {}
-  ~BellStorm() {
-    stop_ = true;
-    thread_.join();
-  }
-  BellStorm(const BellStorm&) = delete;
-  BellStorm& operator=(const BellStorm&) = delete;
-
- private:
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
 
 // How long a process has a processor in the second that begins a little later.
 inline std::chrono::nanoseconds busy_in_a_second(const Process& process) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long to wait before the next life of a domain that died.
+// How long to wait before the next life of something that died.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
-namespace cede::supervisor {
+namespace cede {
 
 class Backoff {
  public:
@@ -26,4 +26,4 @@ class Backoff {
   std::chrono::milliseconds delay_ = kFirst;
 };
 
-}  // namespace cede::supervisor
+}  // namespace cede

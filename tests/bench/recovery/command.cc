@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/recovery/command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <stdexcept>
+
+#include "tests/bench/recovery/measurement.h"
+#include "tests/bench/selection.h"
+
+namespace cede::bench {
+namespace {
+
+std::string explanation() {
+  std::string text =
+      "A system is started by `cede up`, and a guest's driver reads from its disk, while the "
+      "disk's\n"
+      "driver is killed or restarted; and sessions come and go at a broker. The supervisor waits\n"
+      "0.1 s on purpose before it starts a driver again that has died. The exit status tells of\n"
+      "failures only, never of speed.\n\n"
+      "Workloads (--workload) and systems (--system):\n";
+  for (const RecoveryRow& row : recovery_rows(false)) {
+    text += fmt::format("  {:<11} {:<8} {}, {}\n", row.workload, row.system, row.what, row.unit);
+  }
+  text +=
+      "\nExamples:\n"
+      "  cede-bench recovery                                  everything, a minute\n"
+      "  cede-bench recovery --workload crash,restart --repetitions 30\n"
+      "  cede-bench recovery --quick                          does everything work at all?\n"
+      "  cede-bench recovery --json -                         for a machine to read\n";
+  return text;
+}
+
+}  // namespace
+
+RecoveryCommand::RecoveryCommand(CLI::App& app)
+    : app_(app.add_subcommand("recovery", "Drivers that die and come back, sessions that churn.")) {
+  app_->footer(explanation());
+  app_->add_option("--repetitions", repetitions_, "Samples of each row")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app_->add_option("--workload", workloads_,
+                   "Only workloads whose name contains this (or this,...)")
+      ->delimiter(',');
+  app_->add_option("--system", systems_, "Only systems whose name contains this (or this,...)")
+      ->delimiter(',');
+  app_->add_option("--json", json_,
+                   "Write the results to this file; -: to standard output, instead of the tables");
+  app_->add_flag("--quick", quick_, "A smoke test: samples too few to mean anything");
+}
+
+bool RecoveryCommand::chosen() const {
+  return app_->parsed();
+}
+
+int RecoveryCommand::run() const {
+  RecoveryPlan plan{.rows = recovery_rows(quick_), .repetitions = quick_ ? 1 : repetitions_};
+  std::erase_if(plan.rows, [&](const RecoveryRow& row) {
+    return !matches(row.workload, workloads_) || !matches(row.system, systems_);
+  });
+  if (plan.rows.empty()) throw std::runtime_error("no workload on no system matches; see --help");
+  const std::vector<RecoveryResult> all = measure(plan);
+  print_results(
+      json_, [&] { return as_tables(plan, all); }, [&] { return as_json(plan, all); });
+  return 0;
+}
+
+}  // namespace cede::bench

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two drivers, one of them hostile: it takes its session hostage, and is dead within the broker's
+// deadline. Its client's pages come home, and its next life, which is honest, finishes what it left
+// undone. The other driver's client does not notice.
+#include <cstdlib>
+
+#include "tests/unit/supervisor/load.h"
+
+namespace cede::supervisor {
+namespace {
+
+// Alice's volume is on disk0, bob's on "evil", whose first life is the hostile program.
+class HostageSystemTest : public SystemTest {
+ protected:
+  void SetUp() override {
+    (void)directory_.file("evil.img", 32 << 20);
+    std::ofstream(description_) << R"(name = "demo"
+budget = "16M"
+[[driver]]
+name = "disk0"
+kind = "block"
+disk = "disk.img"
+[[driver.volume]]
+name = "a"
+offset = "0"
+size = "16M"
+[[driver]]
+name = "evil"
+kind = "block"
+disk = "evil.img"
+[[driver.volume]]
+name = "b"
+offset = "0"
+size = "16M"
+[[client]]
+name = "alice"
+account = "8M"
+[[client.device]]
+name = "vda"
+driver = "disk0"
+volume = "a"
+region = "4M"
+[[client]]
+name = "bob"
+account = "8M"
+[[client.device]]
+name = "vda"
+driver = "evil"
+volume = "b"
+region = "4M"
+)";
+  }
+  void TearDown() override { ::unsetenv("CEDE_LIBEXEC"); }
+
+  // The real programs, but for a cede-driver that is hostile once, where it serves "evil".
+  void up_with(const char* attack) {
+    const fs::path programs = directory_.path() / "programs";
+    fs::create_directory(programs);
+    fs::path driver;
+    for (const fs::path program : {CEDE_PROGRAMS}) {
+      if (program.filename() == "cede-driver") {
+        driver = program;
+      } else {
+        fs::create_symlink(program, programs / program.filename());
+      }
+    }
+    std::ofstream(programs / "cede-driver") << fmt::format(
+        "#!/bin/sh\n"
+        "case \"$*\" in *'--disk-name evil '*)\n"
+        "  mkdir {}/turned 2>/dev/null && exec {} {} \"$@\";;\n"
+        "esac\n"
+        "exec {} \"$@\"\n",
+        programs.string(), CEDE_HOSTILE_DRIVER, attack, driver.string());
+    fs::permissions(programs / "cede-driver", fs::perms::owner_all);
+    ::setenv("CEDE_LIBEXEC", programs.c_str(), 1);
+    up();
+    alice_before_ = session("alice");
+    ASSERT_EQ(alice_before_.at("state"), "connected");
+    alice_.emplace(vda("alice"));
+    bob_.emplace(vda("bob"));
+  }
+
+  // Bob's requests are answered no more.
+  [[nodiscard]] bool bob_is_stuck() const {
+    return eventually([this] {
+      const auto before = bob_->done();
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return before >= 400 && bob_->done() == before;
+    });
+  }
+
+  void expect_freed_while_alice_does_not_notice() {
+    EXPECT_TRUE(alice_->moves());
+    EXPECT_TRUE(eventually([] { return has_lived("evil", 2) && is_connected("bob"); })) << logs();
+    EXPECT_TRUE(eventually([] { return ledger().at("leaving").as_array().empty(); })) << logs();
+    EXPECT_NE(logs().find("'evil' did not let go in time: killed"), std::string::npos);
+    EXPECT_TRUE(is_balanced());
+    EXPECT_EQ(domain("bob").at("account"), 1024) << "bob's pages are not all home";
+    EXPECT_TRUE(has_lived("bob", 1)) << "his frontend waits, and need not die";
+    EXPECT_EQ(session("alice"), alice_before_);
+    EXPECT_TRUE(has_lived("disk0", 1));
+    expect_unharmed(*alice_);
+  }
+
+  json::object alice_before_;
+  std::optional<Load> alice_;
+  std::optional<Load> bob_;
+};
+
+TEST_F(HostageSystemTest, ADriverThatAnswersIdsNotInFlightIsLeftAndKilled) {
+  ASSERT_NO_FATAL_FAILURE(up_with("ids"));
+  EXPECT_TRUE(eventually(
+      [this] { return logs().find("its driver broke the protocol") != std::string::npos; }));
+  expect_freed_while_alice_does_not_notice();
+  expect_unharmed(*bob_);
+  down();
+}
+
+TEST_F(HostageSystemTest, ADriverThatHoldsOnIsKilledWhenItsSessionIsTaken) {
+  ASSERT_NO_FATAL_FAILURE(up_with("holds"));
+  ASSERT_TRUE(bob_is_stuck());
+  EXPECT_EQ(cede("restart evil").code, 0);
+  expect_freed_while_alice_does_not_notice();
+  expect_unharmed(*bob_);
+  down();
+}
+
+TEST_F(HostageSystemTest, ADriverThatRingsWithoutEndIsKilledWhenItsSessionIsTaken) {
+  ASSERT_NO_FATAL_FAILURE(up_with("rings"));
+  ASSERT_TRUE(bob_is_stuck());
+  EXPECT_EQ(cede("restart evil").code, 0);
+  expect_freed_while_alice_does_not_notice();
+  expect_unharmed(*bob_);
+  down();
+}
+
+TEST_F(HostageSystemTest, ADriverThatLiesSpoilsItsOwnDiskAndNoOther) {
+  ASSERT_NO_FATAL_FAILURE(up_with("lies"));
+  EXPECT_TRUE(eventually([this] { return bob_->wrong() > 0; })) << "it is believed, being his disk";
+  EXPECT_EQ(cede("restart evil").code, 0);
+  expect_freed_while_alice_does_not_notice();
+  bob_->stop();
+  EXPECT_EQ(bob_->failed(), 0U);
+  down();
+}
+
+}  // namespace
+}  // namespace cede::supervisor
