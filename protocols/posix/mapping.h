@@ -40,8 +40,8 @@ class Mapping {
   // Maps a part of what has no size that could be asked for. errno says why not.
   [[nodiscard]] static Result<Mapping> map_device(int fd, std::uint64_t offset,
                                                   std::size_t size) noexcept {
-    void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                        static_cast<off_t>(offset));
+    void* base =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
     if (base == MAP_FAILED) return Status::IoError;
     Mapping mapping;
     mapping.bytes_ = {static_cast<std::byte*>(base), size};

@@ -135,7 +135,7 @@ void Domain::restart_later(EventLoop::Callback again) {
 void Domain::on_exit(Process& process) {
   (&process == &qemu_ ? qemu_watch_ : exit_watch_).reset();
   const std::string how = process.reap();
-  spdlog::info("'{}': process {} ended: {}", name_, process.pid(), how);
+  spdlog::info("'{}' ended: {} (process {})", name_, how, process.pid());
   if (how_.empty()) how_ = how;
   if (running()) {
     kill();

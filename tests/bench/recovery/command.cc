@@ -20,7 +20,7 @@ std::string explanation() {
       "0.1 s on purpose before it starts a driver again that has died. The exit status tells of\n"
       "failures only, never of speed.\n\n"
       "Workloads (--workload) and systems (--system):\n";
-  for (const RecoveryRow& row : recovery_rows(false)) {
+  for (const RecoveryRow& row : recovery_rows(false, ".")) {
     text += fmt::format("  {:<11} {:<8} {}, {}\n", row.workload, row.system, row.what, row.unit);
   }
   text +=
@@ -28,6 +28,7 @@ std::string explanation() {
       "  cede-bench recovery                                  everything, a minute\n"
       "  cede-bench recovery --workload crash,restart --repetitions 30\n"
       "  cede-bench recovery --quick                          does everything work at all?\n"
+      "  cede-bench recovery --images build/images            beside drivers that are VMs\n"
       "  cede-bench recovery --json -                         for a machine to read\n";
   return text;
 }
@@ -47,6 +48,9 @@ RecoveryCommand::RecoveryCommand(CLI::App& app)
       ->delimiter(',');
   app_->add_option("--json", json_,
                    "Write the results to this file; -: to standard output, instead of the tables");
+  app_->add_option("--images", images_,
+                   "Where vmlinuz and driver-initramfs.cpio.gz are; without it no driver VM")
+      ->check(CLI::ExistingDirectory);
   app_->add_flag("--quick", quick_, "A smoke test: samples too few to mean anything");
 }
 
@@ -55,7 +59,8 @@ bool RecoveryCommand::chosen() const {
 }
 
 int RecoveryCommand::run() const {
-  RecoveryPlan plan{.rows = recovery_rows(quick_), .repetitions = quick_ ? 1 : repetitions_};
+  RecoveryPlan plan{.rows = recovery_rows(quick_, images_),
+                    .repetitions = quick_ ? 1 : repetitions_};
   std::erase_if(plan.rows, [&](const RecoveryRow& row) {
     return !matches(row.workload, workloads_) || !matches(row.system, systems_);
   });

@@ -24,6 +24,7 @@ class RecoveryCommand {
   std::vector<std::string> workloads_;
   std::vector<std::string> systems_;
   std::string json_;
+  std::string images_;
   bool quick_ = false;
 };
 

@@ -2,6 +2,7 @@
 // How long everybody waits when a driver goes and comes back, and how fast sessions come and go.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -12,13 +13,15 @@ namespace cede::bench {
 // One row of the table: a workload on a system. Set up for each sample anew, by the sample itself.
 struct RecoveryRow {
   std::string_view workload;
-  std::string_view system;
+  std::string system;
   std::string_view what;
   std::string_view unit;           // of a sample
   std::function<double()> sample;  // throws std::runtime_error
 };
 
-[[nodiscard]] std::vector<RecoveryRow> recovery_rows(bool quick);
+// With rows of driver VMs where there is a directory with their images.
+[[nodiscard]] std::vector<RecoveryRow> recovery_rows(bool quick,
+                                                     const std::filesystem::path& images);
 
 struct RecoveryPlan {
   std::vector<RecoveryRow> rows;

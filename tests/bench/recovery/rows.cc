@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is measured, of what.
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include "tests/bench/interrupt.h"
@@ -15,8 +14,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
-constexpr std::array<DriverKind, 1> kKinds{{{"process", ""}}};
 constexpr unsigned kWarmUp = 100;
+constexpr unsigned kReads = 1000;
 constexpr unsigned kClients = 8;
 
 // From the kill to the first answer. A new system each time: the supervisor waits longer before a
@@ -43,15 +42,28 @@ double pause_of_restart(const DriverKind& kind) {
   return Milliseconds(longest).count();
 }
 
+// Of one read after another, so that each waits for all bells on its way.
+double time_of_read(const DriverKind& kind) {
+  RunningSystem system(kind);
+  for (unsigned i = 0; i < kWarmUp; ++i) (void)system.read();
+  RunningSystem::Duration all{};
+  for (unsigned i = 0; i < kReads; ++i) all += system.read();
+  return std::chrono::duration<double, std::micro>(all).count() / kReads;
+}
+
 }  // namespace
 
-std::vector<RecoveryRow> recovery_rows(bool quick) {
+std::vector<RecoveryRow> recovery_rows(bool quick, const std::filesystem::path& images) {
+  std::vector<DriverKind> kinds{process_driver()};
+  if (!images.empty()) kinds.push_back(vm_driver(images));
   std::vector<RecoveryRow> rows;
-  for (const DriverKind& kind : kKinds) {
+  for (const DriverKind& kind : kinds) {
     rows.push_back({"crash", kind.name, "from kill -9 to the first read's answer", "ms",
-                    [&kind] { return time_of_crash(kind); }});
+                    [kind] { return time_of_crash(kind); }});
     rows.push_back({"restart", kind.name, "a guest's longest wait during cede restart", "ms",
-                    [&kind] { return pause_of_restart(kind); }});
+                    [kind] { return pause_of_restart(kind); }});
+    rows.push_back({"read", kind.name, "4 KiB, one after another, without a crash", "us",
+                    [kind] { return time_of_read(kind); }});
   }
   const unsigned sessions = quick ? 5 : 100;
   const auto duration = std::chrono::milliseconds(quick ? 200 : 2000);

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "tests/support/temporary_directory.h"
 #include "tests/support/vhost_user_client.h"
@@ -18,9 +17,12 @@ namespace cede::bench {
 
 // What a driver domain is: a name for the table, and the lines of the description that make it so.
 struct DriverKind {
-  std::string_view name;
-  std::string_view lines;
+  std::string name;
+  std::string lines;
 };
+[[nodiscard]] DriverKind process_driver();
+// `images`: the directory with the driver VM's kernel and first file system (images/driver).
+[[nodiscard]] DriverKind vm_driver(const std::filesystem::path& images);
 
 class RunningSystem {
  public:

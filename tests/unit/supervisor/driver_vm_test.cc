@@ -242,7 +242,8 @@ TEST(DriverVmPlan, TheDiskIsTheSupervisorsOpenFileAndItsLockHolds) {
   EXPECT_HAS(file,
              "-add-fd fd=9,set=1 -blockdev driver=raw,node-name=disk,read-only=off,"
              "discard=unmap,cache.direct=off,file.driver=file,"
-             "file.filename=/dev/fdset/1,file.locking=off -device nvme,drive=disk,serial=d");
+             "file.filename=/dev/fdset/1,file.locking=off,file.aio=threads -device "
+             "nvme,drive=disk,serial=d");
   with_disk.disk_is_block_device = true;
   const std::string device = command_line(
       parsed_well(disk_driver("disk_device = \"virtio-blk\"\n", "direct = true\n")), with_disk);
