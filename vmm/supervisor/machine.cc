@@ -234,10 +234,6 @@ void Machine::start_driver(std::size_t index) {
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
   launch.inherited.push_back(driver.stats->fd());
-  if (const auto uid = driver.domain.uid()) {
-    launch.arguments.insert(launch.arguments.end(),
-                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
-  }
   launch.locked_bytes = locked_bytes(system_, index);
   launch.open_files = kOpenFiles;
   driver.domain.start(*broker_, cgroup_, 0, std::move(launch));
@@ -260,10 +256,6 @@ void Machine::start_client(std::size_t index) {
     const int fd = client.audit_pipe->write_end();
     launch.arguments.insert(launch.arguments.end(), {"--audit-fd", std::to_string(fd)});
     launch.inherited.push_back(fd);
-  }
-  if (const auto uid = client.domain.uid()) {
-    launch.arguments.insert(launch.arguments.end(),
-                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
   }
   launch.open_files = kOpenFiles;
   client.domain.start(*broker_, cgroup_, pages(*client.spec.account), std::move(launch));
