@@ -118,6 +118,13 @@ void TwoGuests::write_some(int rounds) {
   }
 }
 
+void TwoGuests::write_while(const std::function<void()>& event) {
+  for (Client& client : clients_) begin_write(client);
+  random_pause();
+  event();
+  for (Client& client : clients_) finish_write(client);
+}
+
 void TwoGuests::random_pause() {
   std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
 }
@@ -126,6 +133,14 @@ void TwoGuests::expect_no_guest_saw_an_error() {
   for (Client& client : clients_) {
     run(client, "! dmesg | grep -E 'I/O error|EXT4-fs error|Remounting filesystem read-only'");
   }
+}
+
+void TwoGuests::expect_everything_on_disk() {
+  for (Client& client : clients_) {
+    run(client, "umount /mnt");
+    expect_on_disk(client, false);
+  }
+  EXPECT_TRUE(system_.down());
 }
 
 void TwoGuests::expect_on_disk(const Client& client, bool died) {

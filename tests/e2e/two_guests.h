@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -53,6 +54,8 @@ class TwoGuests : public ::testing::Test {
   void finish_write(Client& client);
   // Writes files in both guests at once, `rounds` times.
   void write_some(int rounds);
+  // Both guests write one file more, and `event` happens at a random moment of that.
+  void write_while(const std::function<void()>& event);
   // Waits for a random moment while writes are on their way.
   void random_pause();
 
@@ -62,6 +65,8 @@ class TwoGuests : public ::testing::Test {
   // guest has unmounted cleanly, or died (then a copy of its volume is repaired from the journal
   // first).
   void expect_on_disk(const Client& client, bool died);
+  // The end of a test: both guests unmount, their files are on the disk, the system goes down.
+  void expect_everything_on_disk();
 
   RunningSystem system_{"e2e"};
 
