@@ -123,7 +123,7 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}, .patience = {}});
+    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}});
   }
   if (links_.size() > kMaxRecordedLinks) {
     throw std::runtime_error(
@@ -161,6 +161,7 @@ void Machine::start() {
     if (client->spec.vm) start_vm(*client);
   }
   phase_ = Phase::Running;
+  watch_returns();
   save();
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for what comes about by itself.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace cede::test {
+
+// Until a test gives up; never the norm.
+inline constexpr std::chrono::seconds kPatience{60};
+
+// Looks again and again. True: it came about.
+[[nodiscard]] bool eventually(auto condition, std::chrono::seconds patience = kPatience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+}  // namespace cede::test
