@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/guest_images.h"
 #include "tests/support/temporary_directory.h"
 
@@ -38,14 +39,6 @@ std::string content(const std::string& path) {
 
 bool exists(pid_t pid) {
   return ::kill(pid, 0) == 0;
-}
-
-bool eventually(auto condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
 }
 
 class GuestVmTest : public ::testing::Test {

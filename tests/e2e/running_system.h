@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "vmm/cli/demo/stage.h"
 
 namespace cede::test {
@@ -21,16 +22,6 @@ namespace cede::test {
 inline constexpr std::chrono::seconds kPatience{30};
 // Of a driver VM, which has to boot first.
 inline constexpr std::chrono::seconds kBootPatience{180};
-
-// Looks again and again. True: it came about.
-bool eventually(auto condition, std::chrono::seconds patience = kPatience) {
-  constexpr std::chrono::milliseconds kLook{50};
-  for (auto looks = patience / kLook; looks > 0; --looks) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(kLook);
-  }
-  return false;
-}
 
 // Whatever fails is a failure of the running test.
 class RunningSystem {

@@ -5,13 +5,11 @@
 #include <chrono>
 #include <thread>
 
-namespace cede::test {
+namespace cede {
 
-// Until a test gives up; never the norm.
-inline constexpr std::chrono::seconds kPatience{60};
-
-// Looks again and again. True: it came about.
-[[nodiscard]] bool eventually(auto condition, std::chrono::seconds patience = kPatience) {
+// Looks again and again until a test gives up, which is never the norm. True: it came about.
+[[nodiscard]] bool eventually(auto condition,
+                              std::chrono::seconds patience = std::chrono::seconds(60)) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
@@ -20,4 +18,4 @@ inline constexpr std::chrono::seconds kPatience{60};
   return true;
 }
 
-}  // namespace cede::test
+}  // namespace cede
