@@ -19,9 +19,10 @@ struct Comparison {
   std::array<std::string_view, 2> under;
   std::optional<double> wanted = std::nullopt;
 };
-constexpr std::array<Comparison, 2> kComparisons{{
+constexpr std::array<Comparison, 3> kComparisons{{
     {"library", {"raw"}, 0.7},
     {"endpoint", {"qsd-threads", "qsd-io_uring"}, 1.0},
+    {"vm", {"process"}},
 }};
 constexpr std::uint32_t kGoalDepth = 32;
 
