@@ -42,10 +42,6 @@ void cede(std::vector<std::string> words) {
   throw std::runtime_error(fmt::format("'cede {}' has failed: {}", words[1], text));
 }
 
-json::object ledger_of(const std::string& system) {
-  return supervisor::ControlClient(system).ask({{"op", "ls"}});
-}
-
 }  // namespace
 
 RunningSystem::RunningSystem(std::string name, const std::string& description)
@@ -68,9 +64,13 @@ std::string RunningSystem::socket(const std::string& client, const std::string& 
   return runtime_root().path() / name_ / client / (device + ".sock");
 }
 
+json::object RunningSystem::ledger() const {
+  return supervisor::ControlClient(name_).ask({{"op", "ls"}});
+}
+
 json::object RunningSystem::domain(const std::string& name) const {
-  const json::object ledger = ledger_of(name_);
-  for (const json::value& domain : ledger.at("domains").as_array()) {
+  const json::object all = ledger();
+  for (const json::value& domain : all.at("domains").as_array()) {
     if (domain.at("name").as_string() == name) return domain.as_object();
   }
   throw std::runtime_error(fmt::format("the system has no domain '{}'", name));
@@ -81,9 +81,9 @@ void RunningSystem::begin_restart(const std::string& driver) const {
 }
 
 std::vector<ServerProcess> RunningSystem::servers() const {
-  const json::object ledger = ledger_of(name_);
-  std::vector<ServerProcess> all{{"broker", ledger.at("broker_pid").to_number<pid_t>()}};
-  for (const json::value& value : ledger.at("domains").as_array()) {
+  const json::object books = ledger();
+  std::vector<ServerProcess> all{{"broker", books.at("broker_pid").to_number<pid_t>()}};
+  for (const json::value& value : books.at("domains").as_array()) {
     const json::object& domain = value.as_object();
     if (domain.at("kind").as_string() == "root") continue;
     const json::value* vm = domain.if_contains("vm_pid");

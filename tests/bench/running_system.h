@@ -26,7 +26,9 @@ class RunningSystem {
 
   // Where a client's device is served.
   [[nodiscard]] std::string socket(const std::string& client, const std::string& device) const;
-  // The domain's row of the ledger.
+  // All of `cede ls`.
+  [[nodiscard]] boost::json::object ledger() const;
+  // The domain's row of it.
   [[nodiscard]] boost::json::object domain(const std::string& name) const;
   // Begins a planned restart.
   void begin_restart(const std::string& driver) const;

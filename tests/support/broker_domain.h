@@ -64,15 +64,19 @@ class Domain {
       return message.type == type && (!subject.valid() || message.subject == subject);
     });
   }
-  // Is such an event there already? Everything that the broker sent so far is looked at.
-  [[nodiscard]] bool has(MessageType type) {
+  // Is such an event (about this subject, if one is given) there already? Everything that the
+  // broker sent so far is looked at.
+  [[nodiscard]] bool has(MessageType type, Handle subject = {}) {
     while (receive(0)) {
     }
     for (const Incoming& incoming : kept_) {
-      if (incoming.message.type == type) return true;
+      if (incoming.message.type != type) continue;
+      if (!subject.valid() || incoming.message.subject == subject) return true;
     }
     return false;
   }
+  // Had the broker closed the socket when it was last looked at?
+  [[nodiscard]] bool gone() const { return gone_; }
   // True once the broker has closed the socket.
   [[nodiscard]] bool closed() {
     return eventually([this] {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/support/driver_program.h"
-#include "tests/unit/switch/net_client.h"
+#include "tests/support/net_client.h"
 
 namespace cede::test {
 

@@ -19,7 +19,6 @@
 #include "protocols/posix/mapping.h"
 #include "protocols/ring.h"
 #include "protocols/session.h"
-#include "tests/support/driver_program.h"
 #include "tests/support/session_parts.h"
 
 namespace cede::test {
@@ -38,10 +37,14 @@ class NetClient {
   using ReceiveRing = FrontRing<net::Buffer, net::Received>;
   using ControlRing = FrontRing<net::Control, net::Controlled>;
   static constexpr std::uint32_t kTransmitBytes = 128 << 10;  // at the end of the payload
+  static constexpr int kPatienceMs = 20'000;
 
   NetClient(const Geometry& geometry, OfferFds fds)
+      : NetClient(geometry, map(fds.region.get(), geometry.bytes()), std::move(fds)) {}
+  // With a mapping that was made before the region was sealed.
+  NetClient(const Geometry& geometry, Mapping region, OfferFds fds)
       : geometry_(geometry),
-        region_(map(fds.region.get(), geometry.bytes())),
+        region_(std::move(region)),
         kick_(std::move(fds.kick)),
         call_(std::move(fds.call)),
         control_(ring_at(net::kControlRing), geometry.ring_shape()),
@@ -153,7 +156,7 @@ class NetClient {
       if (taken(ring.take(response))) return response;
       if (taken(ring.arm())) continue;
       pollfd bell{.fd = call_.fd(), .events = POLLIN, .revents = 0};
-      if (::poll(&bell, 1, kPatience) != 1) throw std::runtime_error("no answer");
+      if (::poll(&bell, 1, kPatienceMs) != 1) throw std::runtime_error("no answer");
       call_.clear();
     }
   }

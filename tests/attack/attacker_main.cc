@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// cede-attacker ATTACK DIRECTORY OPTIONS: stands in for the program that the supervisor meant to
+// start, with that program's options; DIRECTORY has the pipes of a Stage.
+#include <grp.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "protocols/posix/start_up.h"
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/driver.h"
+#include "tests/attack/master.h"
+#include "tests/attack/program_options.h"
+
+namespace cede::attack {
+namespace {
+
+void become(uid_t uid, gid_t gid) {
+  if (uid == 0) return;
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 ||
+      ::setresuid(uid, uid, uid) != 0) {
+    throw std::runtime_error("cannot become the domain's user");
+  }
+}
+
+// With all that it has in its hands, until the arena ends it.
+[[noreturn]] void stay() {
+  while (true) ::pause();
+}
+
+void perform(const Attack& attack, Stage& stage, const ProgramOptions& options) {
+  if (!options.disk_socket.empty()) {
+    Master master(std::string(options.disk_socket), stage);
+    master.behave_until_begun();
+    attack.on_vhost_user(master);
+    stay();
+  }
+  Fd capability = inherited(options.capability, "--capability");
+  if (attack.by_driver()) {
+    Driver driver(std::move(capability), options, stage);
+    driver.behave_until_begun();
+    std::get<1>(attack.run)(driver);
+    stay();
+  } else {
+    Client client(std::move(capability), stage);
+    client.behave_until_begun();
+    std::get<0>(attack.run)(client);
+    stay();
+  }
+}
+
+}  // namespace
+}  // namespace cede::attack
+
+int main(int argc, char** argv) {
+  using namespace cede::attack;
+  if (argc < 3) {
+    std::fputs("usage: cede-attacker ATTACK DIRECTORY OPTIONS; started by cede-attack\n", stderr);
+    return 2;
+  }
+  (void)cede::hold_stop_signals();
+  try {
+    const Attack& attack = find_attack(argv[1]);
+    const ProgramOptions options(argc - 3, argv + 3);
+    Stage stage(argv[2]);
+    become(options.uid, options.gid);
+    try {
+      perform(attack, stage, options);
+    } catch (const std::exception& error) {
+      stage.note(error.what());
+    }
+    stay();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cede-attacker: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/trial.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <type_traits>
+
+#include "tests/attack/peer_arena.h"
+
+namespace cede::attack {
+namespace {
+
+constexpr double kFairShare = 0.8;
+constexpr double kLatencyFactor = 3.0;
+// What a program may keep after an attack, its allocator's pools among it.
+constexpr double kMemoryKept = 4096;  // KiB
+constexpr std::size_t kDescriptorsKept = 2;
+
+double ratio(double value, double base) {
+  return base > 0 ? value / base : 0;
+}
+
+void judge_holdings(std::string_view whose, const Holdings& before, const Holdings& after,
+                    std::vector<std::string>& failures) {
+  if (after.memory_kib > before.memory_kib + kMemoryKept) {
+    failures.push_back(
+        fmt::format("the {} kept {:.0f} KiB", whose, after.memory_kib - before.memory_kib));
+  }
+  if (after.descriptors > before.descriptors + kDescriptorsKept) {
+    failures.push_back(
+        fmt::format("the {} kept {} descriptors", whose, after.descriptors - before.descriptors));
+  }
+}
+
+void judge_speed(Trial& trial) {
+  if (const double share = trial.throughput_ratio(); share < kFairShare) {
+    trial.failures.push_back(
+        fmt::format("the victim's disk had {:.0f} % of its fair share", share * 100));
+  }
+  if (const double factor = trial.disk_p99_ratio(); factor > kLatencyFactor) {
+    trial.failures.push_back(fmt::format("the victim's disk took {:.1f} times as long", factor));
+  }
+  const double factor = trial.attack->keeps_frames_out ? 1 : trial.network_p99_ratio();
+  if (factor > kLatencyFactor) {
+    trial.failures.push_back(fmt::format("the victim's echoes took {:.1f} times as long", factor));
+  }
+}
+
+template <class Place>
+void judge(Trial& trial, Place& arena) {
+  const auto fail = [&](std::string why) { trial.failures.push_back(std::move(why)); };
+  for (const std::string& what : trial.findings.broke) fail(what);
+  for (const std::string& server : arena.lost_servers()) fail(server + " died");
+  for (const Phase* phase : {&trial.before, &trial.during, &trial.after}) {
+    const bool frames_may_be_lost = trial.attack->keeps_frames_out && phase == &trial.during;
+    const std::uint64_t errors =
+        frames_may_be_lost ? phase->victim.disk.errors : phase->victim.errors();
+    if (errors > 0) fail(fmt::format("{} errors at the victims'", errors));
+  }
+  if (trial.pages_unaccounted != 0) {
+    fail(fmt::format("{} pages are in nobody's books", trial.pages_unaccounted));
+  }
+  judge_holdings("drivers", trial.before.drivers, trial.after.drivers, trial.failures);
+  judge_holdings("broker", trial.before.broker, trial.after.broker, trial.failures);
+  if (trial.plan.judges_speed) judge_speed(trial);
+}
+
+template <class Place>
+void run(Place& arena, Trial& trial) {
+  // What has to become of the attacker is for Cede: a peer may do as it likes.
+  const Fate fate = std::is_same_v<Place, Arena> ? trial.attack->fate : Fate::Either;
+  trial.before = arena.measure(trial.plan.phase);
+  arena.begin_attack();
+  trial.during = arena.measure(trial.plan.phase);
+  if (fate == Fate::CutOff) arena.await_cut_off();
+  trial.findings = arena.heard();
+  const bool cut_off = trial.findings.cut_off_ms || arena.attacker_is_gone();
+  if (fate == Fate::CutOff && !cut_off) trial.failures.emplace_back("the attacker was not cut off");
+  if (fate == Fate::Stays && cut_off) trial.failures.emplace_back("the attacker was cut off");
+  arena.end_attack();
+  if (!arena.settles()) trial.failures.emplace_back("the attacker's pages do not come home");
+  trial.after = arena.measure(trial.plan.phase);
+  trial.pages_unaccounted = arena.pages_unaccounted();
+  for (const std::string& what : arena.damage()) trial.failures.push_back(what);
+}
+
+template <class Place>
+void hold(Place& arena, Trial& trial) {
+  try {
+    run(arena, trial);
+    judge(trial, arena);
+  } catch (const std::runtime_error& error) {
+    trial.failures.emplace_back(error.what());
+    for (const std::string& server : arena.lost_servers()) {
+      trial.failures.push_back(server + " died");
+    }
+  }
+}
+
+}  // namespace
+
+bool applies(const Attack& attack, System system) noexcept {
+  return system != System::QemuStorageDaemon || attack.on_vhost_user != nullptr;
+}
+
+double Trial::throughput_ratio() const {
+  return ratio(during.victim.disk.iops(), before.victim.disk.iops());
+}
+
+double Trial::disk_p99_ratio() const {
+  return ratio(during.victim.disk.percentile(0.99), before.victim.disk.percentile(0.99));
+}
+
+double Trial::network_p99_ratio() const {
+  return ratio(during.victim.network.p99, before.victim.network.p99);
+}
+
+Trial try_attack(const Attack& attack, const TrialPlan& plan) {
+  Trial trial;
+  trial.attack = &attack;
+  trial.plan = plan;
+  if (plan.system == System::QemuStorageDaemon) {
+    PeerArena arena(attack);
+    hold(arena, trial);
+  } else {
+    Arena arena(attack, plan.system, plan.weakened);
+    hold(arena, trial);
+  }
+  return trial;
+}
+
+}  // namespace cede::attack

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// One attack on one system: before it, during it and after it, and what is to be held against the
+// system.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/attack/arena.h"
+
+namespace cede::attack {
+
+struct TrialPlan {
+  System system = System::Donated;
+  // A folder of programs that go before the sound ones, each with something wrong: an attack on
+  // them has to be found to work. Nothing: all are sound.
+  std::string weakened{};
+  std::chrono::milliseconds phase{1000};
+  // Whether figures that depend on the machine's other work are judged: the victims' throughput
+  // and latency. Never in a test.
+  bool judges_speed = true;
+};
+
+struct Trial {
+  const Attack* attack = nullptr;
+  TrialPlan plan;
+  Phase before;  // beside an honest neighbour at full rate: the victim's fair share
+  Phase during;
+  Phase after;
+  Findings findings;
+  std::int64_t pages_unaccounted = 0;
+  std::vector<std::string> failures;  // none: it held
+
+  [[nodiscard]] bool held() const noexcept { return failures.empty(); }
+  // Of the victim's disk during the attack, by that before it.
+  [[nodiscard]] double throughput_ratio() const;
+  [[nodiscard]] double disk_p99_ratio() const;
+  [[nodiscard]] double network_p99_ratio() const;
+};
+
+// Is there such an attack on that system?
+[[nodiscard]] bool applies(const Attack& attack, System system) noexcept;
+
+// What fails is in the Trial; throws only where the system cannot be set up at all.
+[[nodiscard]] Trial try_attack(const Attack& attack, const TrialPlan& plan);
+
+}  // namespace cede::attack
