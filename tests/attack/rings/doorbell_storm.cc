@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <thread>
+
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  const auto ring_for_ever = [&client] {
+    while (true) {
+      client.disk().kick.ring();
+      client.port().kick();
+    }
+  };
+  std::thread(ring_for_ever).detach();
+  ring_for_ever();
+}
+
+const Entry entry{{.name = "doorbell-storm",
+                   .family = "rings",
+                   .source = "XSA-331, XSA-332, CVE-2020-27673",
+                   .does = "rings both doorbells from two threads without having any work",
+                   .holds = "the drivers grow deaf to that client, and to nobody else",
+                   .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <iterator>
+
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/rings/sessions.h"
+#include "tests/attack/rings/shared_field.h"
+
+namespace cede::attack {
+namespace {
+
+constexpr std::uint64_t kOutside[] = {0, UINT64_MAX - 4095, std::uint64_t{1} << 63, 8U << 20};
+
+// False: the driver has judged the extent at a moment when it was wrong.
+bool publish_one(Disk& disk, std::uint32_t round) {
+  const std::uint32_t next = SharedIndex(disk.index_line()).load(std::memory_order_relaxed);
+  std::byte* const place = disk.slot(next % disk.geometry.slots) + offsetof(block::Request, offset);
+  const block::Request honest = disk.request(VIRTIO_BLK_T_IN, 0);
+  disk.submit(honest);
+  // Wrong now and then only: most requests have to be found right when they are judged.
+  for (std::uint32_t i = 0; i < 65536 && disk.ring.peek() == Verdict::Empty; ++i) {
+    set(place, i % 64 == round % 64 ? kOutside[round % std::size(kOutside)] : honest.offset);
+  }
+  set(place, honest.offset);
+  const auto response = disk.answer();
+  return response && response->status == VIRTIO_BLK_S_OK;
+}
+
+void run(Client& client) {
+  break_sessions(client, [](Disk& disk, std::uint64_t round) {
+    std::uint32_t published = 0;
+    while (published < 4096 && publish_one(disk, published)) ++published;
+    // Not seen in time: then one that does not change.
+    if (published == 4096) {
+      block::Request outside = disk.request(VIRTIO_BLK_T_IN, 0);
+      outside.offset = kOutside[round % std::size(kOutside)];
+      disk.submit(outside);
+    }
+  });
+}
+
+const Entry entry{
+    {.name = "flip-extent",
+     .family = "rings",
+     .source = "XSA-155, CVE-2015-8550",
+     .does = "moves the extent of a published request out of its pages while the driver takes it",
+     .holds = "the driver does what it has judged, or ends that session; it writes nowhere else",
+     .fate = Fate::CutOff,
+     .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack

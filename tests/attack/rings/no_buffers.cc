@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/network.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  test::NetClient& port = client.port();
+  const net::Transmit frame = place_frame(port, arp_request(client, Host::Alice));
+  storm_with_frames(
+      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+}
+
+const Entry entry{{.name = "no-buffers",
+                   .family = "rings",
+                   .source = "XSA-392, CVE-2021-28714: a guest that posts no receive buffers",
+                   .does = "has frames sent to it at full rate, and gives no buffer for any",
+                   .holds = "the frames are dropped; nothing is queued for it, and nobody waits",
+                   .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/rings/provocation.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  test::NetClient& port = client.port();
+  port.post_at(static_cast<std::uint32_t>(port.geometry().data_offset() - 4096), 8192);
+  port.publish(port.receive_ring());
+  provoke_end(client);
+}
+
+const Entry entry{
+    {.name = "ring-page-buffers",
+     .family = "rings",
+     .source = "XSA-270: an offset into the wrong pages",
+     .does = "gives its own ring pages as receive buffers, and has a frame sent to it",
+     .holds = "the switch ends that session, and writes no frame into its rings",
+     .fate = Fate::CutOff,
+     .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack

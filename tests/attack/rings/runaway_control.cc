@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/rings/runaway_port.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  run_away(client.port(), net::kControlRing);
+  (void)client.await_cut_off(client.port_session());
+}
+
+const Entry entry{{.name = "runaway-control",
+                   .family = "rings",
+                   .source = "Xen netback, 'ring contains garbage', 2013",
+                   .does = "publishes two thousand million control requests at once",
+                   .holds = "the switch ends that session after one look; nobody else notices",
+                   .fate = Fate::CutOff,
+                   .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack

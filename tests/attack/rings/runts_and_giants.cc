@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/network.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  test::NetClient& port = client.port();
+  net::Transmit request = place_frame(port, plain_frame(kEverybody, client.port_info().mac, 2000));
+  while (true) {
+    for (const std::uint32_t length :
+         {0U, 1U, 13U, 1515U, net::kMaxFrame + 1, 1U << 31, UINT32_MAX}) {
+      request.length = length;
+      if (port.send_slot(request) != net::Verdict::Malformed) {
+        return client.stage().broke("a runt or a giant is taken");
+      }
+    }
+  }
+}
+
+const Entry entry{
+    {.name = "runts-and-giants",
+     .family = "rings",
+     .source = "XSA-448, CVE-2023-46838: frames without a byte",
+     .does = "sends frames of no bytes, of too few, and of up to four thousand million",
+     .holds = "each is malformed; the session goes on",
+     .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack
