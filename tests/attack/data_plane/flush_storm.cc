@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/data_plane/disk_storm.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  storm_with_erasures(client, VIRTIO_BLK_T_FLUSH);
+}
+
+const Entry entry{
+    {.name = "flush-storm",
+     .family = "data-plane",
+     .source = "fsync of one tenant stalls all (Split-Level I/O Scheduling, SOSP 2015)",
+     .does = "flushes, with every slot of its ring",
+     .holds = "flushes cost their sender, and the victim keeps its share",
+     .run = &run}};
+
+}  // namespace
+}  // namespace cede::attack
