@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk that a driver VM serves to two guests, and the ends that such a VM can come to: killed,
-// without its shim, in a panic. To the guests each is a pause, and nothing else.
+// restarted, without its shim, in a panic, under a supervisor's successor. To the guests each is a
+// pause, and nothing else.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +71,29 @@ TEST_F(DriverVmSystem, WhatWasAnsweredButNotFlushedIsThereAfterAKill) {
 
 TEST_F(DriverVmSystem, ItsShimIsKilledUnderWriteLoad) {
   expect_no_more_than_a_pause([&] { system_.kill_domain("disk0"); });
+  expect_no_error_and_everything_on_disk();
+}
+
+TEST_F(DriverVmSystem, ItIsRestartedUnderWriteLoad) {
+  write_some(1);
+  const auto before = system_.domain("disk0").at("vm_pid");
+  boost::json::object said;
+  expect_no_more_than_a_pause([&] { said = system_.restart("disk0"); });
+  EXPECT_EQ(said.at("drain"), "complete");
+  EXPECT_EQ(said.at("lives"), 2);
+  EXPECT_EQ(said.at("sessions"), 2);
+  EXPECT_NE(system_.domain("disk0").at("vm_pid"), before);
+  expect_no_error_and_everything_on_disk();
+}
+
+// The VM and its shim go on without a supervisor, and its successor sees to their next death.
+TEST_F(DriverVmSystem, TheSupervisorIsKilledUnderWriteLoadAndThenItsQemu) {
+  write_some(1);
+  const auto before = system_.domain("disk0");
+  expect_no_more_than_a_pause([&] { system_.kill_supervisor(); });
+  const auto adopted = system_.domain("disk0");
+  for (const char* same : {"pid", "vm_pid", "lives"}) EXPECT_EQ(adopted.at(same), before.at(same));
+  expect_no_more_than_a_pause([&] { system_.kill_domain("disk0", "vm_pid"); });
   expect_no_error_and_everything_on_disk();
 }
 
