@@ -155,17 +155,17 @@ TEST_F(DriverVmPanic, ItsKernelPanicsUnderWriteLoad) {
 }
 
 TEST(DriverVmThatDoesNotBoot, FailsTheStartInOneLineThatSaysWhy) {
-  const RunningSystem system("e2e");
+  const RunningSystem system;
   const std::string initrd = system.file("nothing").string();
   std::ofstream(initrd) << "no file system";
   (void)cli::run_tool({"truncate", "-s", "2M", system.file("disk.img").string()});
-  system.describe(
-      "name = \"e2e\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
-      "disk = \"disk.img\"\n" +
-      driver_vm_table(initrd) +
-      "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
-      "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
-      "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
+  system.describe("name = \"" + system.name() +
+                  "\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
+                  "disk = \"disk.img\"\n" +
+                  driver_vm_table(initrd) +
+                  "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
+                  "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
+                  "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
   const auto result = system.try_up();
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_NE(result.output.find("'disk0' ended while starting"), std::string::npos) << result.output;
