@@ -101,15 +101,16 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
                          std::move(resources.interfaces.taps[i]),
                          Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
-                         {},
+                         nullptr,
                          nullptr,
                          {},
                          {}}));
     ClientDomain& client = *clients_.back();
     if (*spec.audit) {
+      client.audit = std::make_unique<KeptLines>(keeper_, *spec.name + "/audit/lines");
       client.audit_pipe = std::make_unique<OutputPipe>(
           loop, kept_pipe(keeper_, *spec.name + "/audit"),
-          [&client](std::string_view text) { client.audit.append(text); });
+          [&client](std::string_view text) { client.audit->append(text); });
     }
   }
   for (const Attachment& plan : plan_attachments(system)) {
