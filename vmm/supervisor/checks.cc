@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "protocols/block.h"
+#include "protocols/ivshmem.h"
 #include "protocols/stats.h"
 #include "vmm/supervisor/port_checks.h"
 #include "vmm/supervisor/size.h"
@@ -260,7 +261,9 @@ class Checker {
       for (const Device& device : client.devices) {
         const Driver* driver = system.driver(*device.driver);
         const bool is_switch = driver != nullptr && driver->is_net();
-        const std::size_t most = is_switch ? kMaxPorts : kMaxDevices;
+        std::size_t most = is_switch ? kMaxPorts : kMaxDevices;
+        // One bell device for all of a VM's sessions.
+        if (driver != nullptr && driver->vm) most = std::min<std::size_t>(most, kMaxBells);
         if (++devices[*device.driver] != most + 1) continue;
         add(device.driver.at,
             fmt::format("driver '{}' has more than {} {}", *device.driver, most,
