@@ -98,7 +98,7 @@ TEST_P(PolicyTest, AClientThatTruncatesItsRegionHurtsNobodyElse) {
   };
   const int result = ::ftruncate(region.get(), 0);
   const int error = errno;
-  region.reset();  // or its pages would not come home
+  region.reset();              // or its pages would not come home
   expect_round_trip(*bob, 2);  // the driver looks at every ring
   if (GetParam().client_can_take_back) {
     EXPECT_EQ(result, 0);
