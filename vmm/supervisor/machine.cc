@@ -66,7 +66,7 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
       record_(kept.record),
       system_(system),
       runtime_(runtime),
-      programs_(find_programs()),
+      programs_(find_programs(*system.policy)),
       progress_(std::move(progress)),
       broker_log_(runtime.log("broker")),
       broker_output_(loop, kept_pipe(keeper_, "broker"),
@@ -236,6 +236,7 @@ void Machine::start_driver(std::size_t index) {
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
   launch.inherited.push_back(driver.stats->fd());
+  if (*system_.policy == Policy::Revocable) launch.arguments.emplace_back("--revocable-regions");
   launch.locked_bytes = locked_bytes(system_, index);
   launch.open_files = kOpenFiles;
   driver.domain.start(*broker_, cgroup_, 0, std::move(launch));

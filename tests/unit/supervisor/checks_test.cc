@@ -77,6 +77,12 @@ const Change kChanges[] = {
      "f:24:8: a domain 'disk0' is there already; choose another name\n"},
     {"DomainNamedRoot", "\"bob\"", "\"root\"",
      "f:24:8: a domain 'root' is there already; choose another name\n"},
+    {"RevocableMemory", "static = false", "policy = \"revocable\"",
+     "f:3:10: warning: \"revocable\" is for measurements only: clients can take memory back while "
+     "it is used; use policy = \"donated\", or no 'policy', for anything else\n"},
+    {"DriverOwnedMemory", "static = false", "policy = \"driver-owned\"",
+     "f:3:10: warning: \"driver-owned\" is for measurements only: clients spend their drivers' "
+     "memory; use policy = \"donated\", or no 'policy', for anything else\n"},
     {"VolumeNameTwice", "name = \"vol-b\"", "name = \"vol-a\"",
      "f:13:10: a volume 'vol-a' is there already; choose another name\n"
      "f:29:12: driver 'disk0' has no volume 'vol-b'; name one that has a [[driver.volume]] of its "
