@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "driver_vm/guest/guest_devices.h"
+#include "driver_vm/session_host/revocable_region.h"
 #include "driver_vm/session_host/session_host.h"
 #include "driver_vm/session_host/socket_capability.h"
 #include "driver_vm/session_host/worker.h"
@@ -29,9 +30,13 @@ void add_program_options(CLI::App& app, ProgramOptions& options) {
   CLI::Option_group* way = app.add_option_group("sessions", "where sessions come from");
   way->add_option("--capability", options.capability_fd,
                   "capability socket to the broker (inherited descriptor)");
-  way->add_flag("--driver-vm", options.driver_vm,
-                "the devices of the driver VM that this program is the one service of");
+  CLI::Option* guest =
+      way->add_flag("--driver-vm", options.driver_vm,
+                    "the devices of the driver VM that this program is the one service of");
   way->require_option(1);
+  app.add_flag("--revocable-regions", options.revocable_regions,
+               "survive clients that take their memory back: for measurements only")
+      ->excludes(guest);
   app.add_option("--stats-fd", options.stats_fd, "memfd for the counters (inherited descriptor)");
   CLI::Option* uid = app.add_option("--uid", options.identity.uid, "become this user (needs root)");
   CLI::Option* gid = app.add_option("--gid", options.identity.gid, "and this group");
@@ -50,7 +55,14 @@ void raise_memory_lock_limit() {
 
 [[nodiscard]] std::unique_ptr<Capability> open_capability(const ProgramOptions& options) {
   if (options.driver_vm) return open_guest_capability();
-  return std::make_unique<SocketCapability>(inherited(options.capability_fd, "--capability"));
+  Regions regions = Regions::Donated;
+  if (options.revocable_regions) {
+    spdlog::warn("--revocable-regions: clients can take their memory back; for measurements only");
+    RevocableRegion::survive_faults();
+    regions = Regions::Revocable;
+  }
+  return std::make_unique<SocketCapability>(inherited(options.capability_fd, "--capability"),
+                                            regions);
 }
 
 [[nodiscard]] MappedStats mapped_stats(const ProgramOptions& options) {

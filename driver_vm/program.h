@@ -26,6 +26,7 @@ namespace cede::driver {
 struct ProgramOptions {
   int capability_fd = -1;
   bool driver_vm = false;  // alone in a guest: no capability socket, and no sandbox but the machine
+  bool revocable_regions = false;  // clients can take them back: for measurements only
   int stats_fd = -1;
   Identity identity;
   bool no_sandbox = false;

@@ -24,7 +24,7 @@ class Scheduler {
   using Client = std::uint32_t;  // below kMaxClients, the caller's choice
   using Cost = std::int64_t;
 
-  static constexpr std::size_t kMaxClients = 64;
+  static constexpr std::size_t kMaxClients = 256;
   static constexpr Cost kQuantum = 128 << 10;
   static constexpr std::uint32_t kMaxWeight = 100;
 

@@ -80,7 +80,7 @@ struct DeviceStats {
   NetStats net;
 };
 
-inline constexpr std::size_t kMaxDevices = 64;
+inline constexpr std::size_t kMaxDevices = 256;
 // A switch's last row is its uplink's: there, "sent" is what came in, and "received" what went out.
 inline constexpr std::size_t kMaxPorts = kMaxDevices - 1;
 inline constexpr std::size_t kUplinkRow = kMaxPorts;

@@ -14,11 +14,12 @@ namespace {
 using block::Info;
 using block::Request;
 
-// Costs in bytes moved. Small requests cost their handling rather than their bytes; an erase moves
-// none, but is not free; a flush makes the medium wait.
+// Costs in bytes moved. Small requests cost their handling rather than their bytes; zeroes may have
+// to be written like any others; a discard moves nothing, but is not free; a flush makes the medium
+// wait.
 constexpr Scheduler::Cost kPerRequest = 4096;
 constexpr Scheduler::Cost kFlush = 16 << 10;
-constexpr std::uint32_t kEraseDiscount = 16;
+constexpr std::uint32_t kDiscardDiscount = 16;
 // After this much a turn ends, so that answers are published and control messages are heard: eight
 // small requests, so that the client works on the first answers while the next ones are made.
 constexpr Scheduler::Cost kTurn = 64 << 10;
@@ -32,10 +33,11 @@ constexpr Scheduler::Cost kBurst = 512 << 10;
     case VIRTIO_BLK_T_IN:
     case VIRTIO_BLK_T_OUT:
       return kPerRequest + std::clamp(request.length, 4096U, BlockService::kMaxTransfer);
-    case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
+      return kPerRequest + std::clamp(request.length, 4096U, BlockService::kMaxErase);
+    case VIRTIO_BLK_T_DISCARD:
       return kPerRequest +
-             std::clamp(request.length, 4096U, BlockService::kMaxErase) / kEraseDiscount;
+             std::clamp(request.length, 4096U, BlockService::kMaxErase) / kDiscardDiscount;
     case VIRTIO_BLK_T_FLUSH:
       return kPerRequest + kFlush;
     default:

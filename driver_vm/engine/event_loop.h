@@ -38,7 +38,7 @@ class EventLoop {
  public:
   static constexpr unsigned kEntries = 256;
   static constexpr unsigned kCompletions = 2048;
-  static constexpr std::uint16_t kBuffers = 80;
+  static constexpr std::uint16_t kBuffers = 272;  // each session's region, and some of our own
   static constexpr std::uint16_t kNotPinned = UINT16_MAX;  // no buffer's index
 
   // Throws std::system_error.

@@ -29,6 +29,10 @@ class SessionEnds {
   // Is it memory that the kernel can pin (EventLoop::pin())?
   [[nodiscard]] virtual bool pinnable() const noexcept = 0;
 
+  // The client has taken memory of the region back, and zeroes are in the place of all of it: only
+  // where it can (revocable_region.h).
+  [[nodiscard]] virtual bool taken_back() const noexcept { return false; }
+
   // Becomes readable when the client kicks; a kick after clear_kick() is a new edge.
   [[nodiscard]] virtual int kick_fd() const noexcept = 0;
   virtual void clear_kick() noexcept = 0;

@@ -49,7 +49,10 @@ class HostedSession final : private Event {
 
   [[nodiscard]] Handle handle() const noexcept { return handle_; }
   [[nodiscard]] std::string_view peer() const noexcept { return peer_.view(); }
-  [[nodiscard]] std::string_view rejected() const noexcept { return rejected_; }
+  // Why the session has to end; empty: it need not.
+  [[nodiscard]] std::string_view rejected() const noexcept {
+    return ends_->taken_back() ? "its memory was taken back" : rejected_;
+  }
   void watch_kicks();
   void ignore_kicks();
   // Judges the kicks since the last call, masks a storm, and unmasks it when its time is over.

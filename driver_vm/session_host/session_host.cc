@@ -46,7 +46,10 @@ void SessionHost::turn(Instant now) {
 
 Instant SessionHost::deadline() const noexcept {
   Instant first = broker_gone_ ? kNever : capability_.deadline();
-  for (const Tenant& tenant : tenants_) first = std::min(first, tenant.session->deadline());
+  for (const Tenant& tenant : tenants_) {
+    const bool due = !tenant.closing && !tenant.session->rejected().empty();
+    first = std::min(first, due ? Instant{0} : tenant.session->deadline());
+  }
   return first;
 }
 

@@ -28,7 +28,7 @@ namespace cede::driver {
 
 class SessionHost final : private Event {
  public:
-  static constexpr std::size_t kMaxSessions = 64;
+  static constexpr std::size_t kMaxSessions = kMaxDevices;
 
   // All four outlive the host.
   SessionHost(Capability& capability, EventLoop& loop, DeviceService& service, StatsPage& stats);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver_vm/session_host/socket_capability.h"
 
+#include <optional>
 #include <utility>
 
+#include "driver_vm/session_host/revocable_region.h"
 #include "protocols/posix/doorbell.h"
 #include "protocols/posix/mapping.h"
 
@@ -12,8 +14,9 @@ namespace {
 class SocketEnds final : public SessionEnds {
  public:
   // The descriptors of an Offer, as protocols/control.h has them.
-  explicit SocketEnds(ControlLink::Incoming& offer) noexcept
-      : memfd_(std::move(offer.fds[0])),
+  SocketEnds(ControlLink::Incoming& offer, Regions regions) noexcept
+      : regions_(regions),
+        memfd_(std::move(offer.fds[0])),
         kick_(std::move(offer.fds[1])),
         call_(std::move(offer.fds[2])) {}
 
@@ -22,9 +25,14 @@ class SocketEnds final : public SessionEnds {
     if (!mapping) return mapping.status();
     memfd_.reset();
     region_ = *std::move(mapping);
-    return std::span(region_.data(), region_.size());
+    const std::span mapped(region_.data(), region_.size());
+    if (regions_ == Regions::Revocable) revocable_.emplace(mapped);
+    return mapped;
   }
   [[nodiscard]] bool pinnable() const noexcept override { return true; }
+  [[nodiscard]] bool taken_back() const noexcept override {
+    return revocable_ && revocable_->taken_back();
+  }
   [[nodiscard]] int kick_fd() const noexcept override { return kick_.fd(); }
   void clear_kick() noexcept override { kick_.clear(); }
   // Nobody is in between, and a full queue keeps them back by itself.
@@ -32,8 +40,10 @@ class SocketEnds final : public SessionEnds {
   void call() noexcept override { call_.ring(); }
 
  private:
+  Regions regions_;
   Fd memfd_;
   Mapping region_;
+  std::optional<RevocableRegion> revocable_;  // goes before the mapping
   KickWaiter kick_;
   CallRinger call_;
 };
@@ -46,7 +56,7 @@ Result<Capability::Incoming> SocketCapability::receive() {
   if (!came) return came.status();
   Incoming incoming{.message = came->message, .ends = nullptr};
   if (came->message.type == MessageType::Offer && came->fd_count == 3) {
-    incoming.ends = std::make_unique<SocketEnds>(*came);
+    incoming.ends = std::make_unique<SocketEnds>(*came, regions_);
   }
   return incoming;
 }

@@ -10,9 +10,14 @@
 
 namespace cede::driver {
 
+// Can clients take the memory of their regions back? Revocable is for measurements only, and needs
+// RevocableRegion::survive_faults().
+enum class Regions { Donated, Revocable };
+
 class SocketCapability final : public Capability {
  public:
-  explicit SocketCapability(Fd socket) noexcept : link_(std::move(socket)) {}
+  SocketCapability(Fd socket, Regions regions) noexcept
+      : link_(std::move(socket)), regions_(regions) {}
 
   [[nodiscard]] int fd() const noexcept override { return link_.fd(); }
   [[nodiscard]] Result<Incoming> receive() override;
@@ -26,6 +31,7 @@ class SocketCapability final : public Capability {
   void flush();
 
   ControlLink link_;
+  Regions regions_;
   std::deque<Message> outbox_;  // what the socket had no room for
   Instant send_again_ = kNever;
 };

@@ -24,14 +24,18 @@ namespace cede::bench {
          });
 }
 
+inline void add_json(CLI::App& app, std::string& json) {
+  app.add_option("--json", json,
+                 "Write the results to this file; -: to standard output, instead of the tables");
+}
+
 inline void add_choices(CLI::App& app, std::vector<std::string>& workloads,
                         std::vector<std::string>& systems, std::string& json) {
   app.add_option("--workload", workloads, "Only workloads whose name contains this (or this,...)")
       ->delimiter(',');
   app.add_option("--system", systems, "Only systems whose name contains this (or this,...)")
       ->delimiter(',');
-  app.add_option("--json", json,
-                 "Write the results to this file; -: to standard output, instead of the tables");
+  add_json(app, json);
 }
 
 // The items whose names contain one of the filters. Throws where there is none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk that a driver VM serves to two guests, and the ends that such a VM can come to: killed,
-// without its shim, in a panic. To the guests each is a pause, and nothing else.
+// restarted, without its shim, in a panic, under a supervisor's successor. To the guests each is a
+// pause, and nothing else.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -73,6 +74,29 @@ TEST_F(DriverVmSystem, ItsShimIsKilledUnderWriteLoad) {
   expect_no_error_and_everything_on_disk();
 }
 
+TEST_F(DriverVmSystem, ItIsRestartedUnderWriteLoad) {
+  write_some(1);
+  const auto before = system_.domain("disk0").at("vm_pid");
+  boost::json::object said;
+  expect_no_more_than_a_pause([&] { said = system_.restart("disk0"); });
+  EXPECT_EQ(said.at("drain"), "complete");
+  EXPECT_EQ(said.at("lives"), 2);
+  EXPECT_EQ(said.at("sessions"), 2);
+  EXPECT_NE(system_.domain("disk0").at("vm_pid"), before);
+  expect_no_error_and_everything_on_disk();
+}
+
+// The VM and its shim go on without a supervisor, and its successor sees to their next death.
+TEST_F(DriverVmSystem, TheSupervisorIsKilledUnderWriteLoadAndThenItsQemu) {
+  write_some(1);
+  const auto before = system_.domain("disk0");
+  expect_no_more_than_a_pause([&] { system_.kill_supervisor(); });
+  const auto adopted = system_.domain("disk0");
+  for (const char* same : {"pid", "vm_pid", "lives"}) EXPECT_EQ(adopted.at(same), before.at(same));
+  expect_no_more_than_a_pause([&] { system_.kill_domain("disk0", "vm_pid"); });
+  expect_no_error_and_everything_on_disk();
+}
+
 class DriverVmOnVirtioBlk : public DriverVmSystem {
  protected:
   [[nodiscard]] std::string driver() const override {
@@ -131,17 +155,17 @@ TEST_F(DriverVmPanic, ItsKernelPanicsUnderWriteLoad) {
 }
 
 TEST(DriverVmThatDoesNotBoot, FailsTheStartInOneLineThatSaysWhy) {
-  const RunningSystem system("e2e");
+  const RunningSystem system;
   const std::string initrd = system.file("nothing").string();
   std::ofstream(initrd) << "no file system";
   (void)cli::run_tool({"truncate", "-s", "2M", system.file("disk.img").string()});
-  system.describe(
-      "name = \"e2e\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
-      "disk = \"disk.img\"\n" +
-      driver_vm_table(initrd) +
-      "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
-      "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
-      "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
+  system.describe("name = \"" + system.name() +
+                  "\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
+                  "disk = \"disk.img\"\n" +
+                  driver_vm_table(initrd) +
+                  "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
+                  "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
+                  "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
   const auto result = system.try_up();
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_NE(result.output.find("'disk0' ended while starting"), std::string::npos) << result.output;

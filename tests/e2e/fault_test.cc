@@ -140,10 +140,8 @@ TEST_F(FaultTest, TheKeeperIsKilledUnderWriteLoad) {
   for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);
 
   system_.up();
-  for (Client* client : {&alice(), &bob()}) {
-    boot(*client);
-    mount(*client);
-  }
+  boot_both();
+  for (Client* client : {&alice(), &bob()}) mount(*client);
   write_some(1);
   expect_everything_on_disk();
 }

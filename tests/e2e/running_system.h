@@ -26,13 +26,15 @@ inline constexpr std::chrono::seconds kBootPatience{180};
 // Whatever fails is a failure of the running test.
 class RunningSystem {
  public:
-  // Makes a directory, and takes down what an earlier, killed run has left under this name.
-  explicit RunningSystem(std::string name);
+  // Makes a directory, and takes down what an earlier, killed run of this test has left.
+  RunningSystem();
   RunningSystem(const RunningSystem&) = delete;
   RunningSystem& operator=(const RunningSystem&) = delete;
   // `cede down`; the directory stays if the test has failed.
   ~RunningSystem();
 
+  // Every test's own, and again the same when it runs again: tests do not meet each other's
+  // systems.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::filesystem::path file(const std::string& entry) const {
     return directory_ / entry;

@@ -43,10 +43,11 @@ class TwoGuests : public ::testing::Test {
     return "kind = \"block\"\ndisk = \"disk.img\"\n";
   }
 
-  void boot(Client& client);  // a new QEMU for the client
-  void make_file_system(Client& client);
-  void mount(Client& client);
+  void boot(Client& client);                             // a new QEMU for the client
+  void boot_both();                                      // side by side
   void run(Client& client, const std::string& command);  // must exit with 0
+  void run_in_both(const std::string& command);          // at once
+  void mount(Client& client);
 
   // Starts a write of one more file with fsync; finish_write() waits for it and records its
   // checksum.
@@ -68,9 +69,14 @@ class TwoGuests : public ::testing::Test {
   // The end of a test: both guests unmount, their files are on the disk, the system goes down.
   void expect_everything_on_disk();
 
-  RunningSystem system_{"e2e"};
+  RunningSystem system_;
 
  private:
+  void start(Client& client);
+  void expect_ready(Client& client);
+  static void expect_success(const Client& client, const std::string& command,
+                             const Result<qemu::CommandResult>& result);
+
   std::array<Client, 2> clients_;
   std::minstd_rand random_;
 };

@@ -119,14 +119,13 @@ class DriverProgram {
   // A session of the device, all the way; `Connected` has the session, the device's info as its
   // class describes it, and a client of it.
   template <class Connected>
-  Connected connect_as(std::uint32_t device, const Geometry& geometry) {
+  Connected connect_as(std::uint32_t device, SessionParts parts) {
     using Client = typename decltype(Connected::client)::element_type;
-    SessionParts parts = make_session_parts(geometry);
     Connected connected{.session = new_session(), .info = {}, .client = nullptr};
     offer(connected.session, device, parts);
     const Message mapped = expect(MessageType::Mapped, connected.session);
     std::memcpy(&connected.info, mapped.info.bytes, sizeof connected.info);
-    connected.client = std::make_unique<Client>(geometry, std::move(parts.client));
+    connected.client = std::make_unique<Client>(parts.geometry, std::move(parts.client));
     send(MessageType::Connected, connected.session);
     return connected;
   }

@@ -51,4 +51,9 @@ struct SessionParts {
   return parts;
 }
 
+// The client's region once more, for a test that does with it what a client could.
+[[nodiscard]] inline Fd region_of(const SessionParts& parts) {
+  return checked(::fcntl(parts.client.region.get(), F_DUPFD_CLOEXEC, 0));
+}
+
 }  // namespace cede::test

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cede-broker: owns the memory that domains share, and the ledger of whose it is.
-#include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <CLI/CLI.hpp>
@@ -12,24 +10,11 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "protocols/posix/lockdown.h"
+#include "protocols/posix/start_up.h"
 #include "vmm/broker/shell.h"
-
-namespace {
-
-cede::Fd take_root_socket(int number) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  if (::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {
-    throw std::runtime_error("--root-fd " + std::to_string(number) +
-                             ": pass one end of a Unix socketpair of type SOCK_SEQPACKET");
-  }
-  ::fcntl(number, F_SETFD, FD_CLOEXEC);
-  return cede::Fd(number);
-}
-
-}  // namespace
 
 int main(int argc, char** argv) try {
   cede::broker::Options options;
@@ -47,15 +32,19 @@ int main(int argc, char** argv) try {
   app.failure_message([](auto*, const CLI::Error& error) -> std::string { throw error; });
   CLI11_PARSE(app, argc, argv);
 
+  cede::Fd root = cede::inherited(root_fd, "--root-fd");
+  int type = 0;
+  socklen_t size = sizeof type;
+  ::getsockopt(root.get(), SOL_SOCKET, SO_TYPE, &type, &size);
+  if (type != SOCK_SEQPACKET) {
+    throw std::runtime_error("--root-fd: pass one end of a Unix socketpair of type SOCK_SEQPACKET");
+  }
+
   cede::lockdown::forbid_gains();
   (void)std::signal(SIGPIPE, SIG_IGN);
-  rlimit descriptors{};
-  ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &descriptors);
   spdlog::set_default_logger(spdlog::stderr_logger_st("cede-broker"));
   spdlog::set_level(spdlog::level::from_str(level));
-  return cede::broker::serve(options, take_root_socket(root_fd)) ? 0 : 1;
+  return cede::broker::serve(options, std::move(root)) ? 0 : 1;
 } catch (const std::exception& failure) {
   std::fprintf(stderr, "cede-broker: %s\n", failure.what());
   return 1;

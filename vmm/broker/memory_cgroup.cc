@@ -16,9 +16,7 @@ namespace {
 constexpr const char* kSubtreeControl = "/cgroup.subtree_control";
 
 bool write_file(const std::string& path, std::string_view text) {
-  std::ofstream file(path);
-  file << text << std::flush;
-  return file.good();
+  return (std::ofstream(path) << text << std::flush).good();
 }
 
 bool make_dir(const std::string& dir) {
@@ -61,8 +59,8 @@ std::string MemoryCgroup::of_domain(Handle domain) const {
   return fmt::format("{}/{}-{}", dir_, domain.index, domain.generation);
 }
 
-std::string MemoryCgroup::of_session(Handle client, Handle session) const {
-  return fmt::format("{}/session-{}-{}", of_domain(client), session.index, session.generation);
+std::string MemoryCgroup::of_session(Handle payer, Handle session) const {
+  return fmt::format("{}/session-{}-{}", of_domain(payer), session.index, session.generation);
 }
 
 Status MemoryCgroup::add_domain(Handle domain) const {

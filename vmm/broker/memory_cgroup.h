@@ -42,7 +42,7 @@ class MemoryCgroup {
   [[nodiscard]] static Result<MemoryCgroup> open(std::string dir);
 
   [[nodiscard]] std::string of_domain(Handle domain) const;
-  [[nodiscard]] std::string of_session(Handle client, Handle session) const;
+  [[nodiscard]] std::string of_session(Handle payer, Handle session) const;
 
   [[nodiscard]] Status add_domain(Handle domain) const;
   [[nodiscard]] Status add_session(const std::string& dir) const;

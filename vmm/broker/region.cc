@@ -15,12 +15,12 @@ extern "C" {  // glibc 2.36 forgot to say so in there
 #include <sys/pidfd.h>
 }
 
+#include "vmm/broker/policy.h"
+
 namespace cede::broker {
 namespace {
 
 constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, which is younger than our headers
-constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
-constexpr int kFinalSeals = kSizeSeals | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 
 // The child. `cgroup_procs` is -1, or open on the cgroup.procs of the directory to be charged.
 [[noreturn]] void populate(int region, std::uint64_t bytes, int cgroup_procs, long cpus) noexcept {
@@ -95,10 +95,8 @@ Status finish_populating(int pidfd) {
 }
 
 Status seal_region(int region, std::uint64_t bytes) {
-  if (::fcntl(region, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0 && errno != EPERM) {
-    return Status::IoError;
-  }
-  // EPERM: the client sealed first. That is its right if the seals are those that we wanted.
+  // A client may have sealed first. That is its right if the seals are those that we wanted.
+  (void)::fcntl(region, F_ADD_SEALS, kFinalSeals);
   const int seals = ::fcntl(region, F_GET_SEALS);
   struct stat status {};
   if (seals < 0 || ::fstat(region, &status) != 0) return Status::IoError;

@@ -11,14 +11,14 @@ namespace cede::broker {
 using ErrorCode = boost::system::error_code;
 using Milliseconds = std::chrono::milliseconds;
 
-void RegionKeeper::make(Handle session, Handle client, std::uint64_t bytes) {
+void RegionKeeper::make(Handle session, Handle payer, std::uint64_t bytes) {
   Region fresh{session, bytes, boost::asio::steady_timer(loop_)};
   Region& region = regions_.emplace(session.index, std::move(fresh)).first->second;
-  const Status status = start(region, client);
+  const Status status = start(region, payer);
   if (status != Status::Ok) later(region, [this, status](Region& it) { finish(it, status); });
 }
 
-Status RegionKeeper::start(Region& region, Handle client) {
+Status RegionKeeper::start(Region& region, Handle payer) {
   Result<Fd> memory = make_region(region.bytes);
   Result<DoorbellEnds> kick = make_doorbell();
   Result<DoorbellEnds> call = make_doorbell();
@@ -28,7 +28,7 @@ Status RegionKeeper::start(Region& region, Handle client) {
   region.for_driver = {file, std::move(kick->waiter), std::move(call->ringer)};
   region.for_client = {file, std::move(kick->ringer), std::move(call->waiter)};
   if (cgroup_ != nullptr) {
-    region.cgroup = cgroup_->of_session(client, region.session);
+    region.cgroup = cgroup_->of_session(payer, region.session);
     if (cgroup_->add_session(region.cgroup) != Status::Ok) return Status::IoError;
   } else {
     look_at_files();  // so that the kernel's queue never fills up

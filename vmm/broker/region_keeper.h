@@ -2,7 +2,7 @@
 // Holds every session's region from the first page to the proof that the last one is free.
 //
 //   make()    -> region_made(Ok), once the region is populated and its charge is visible at the
-//                client's cgroup, or region_made(why not)
+//                payer's cgroup, or region_made(why not)
 //   offer()   what an Offer carries
 //   seal()    the final seals, verified
 //   let_go()  -> region_free(), once nobody holds a page any more
@@ -55,7 +55,7 @@ class RegionKeeper {
     Fd call;
   };
 
-  void make(Handle session, Handle client, std::uint64_t bytes);
+  void make(Handle session, Handle payer, std::uint64_t bytes);
   // What goes to one side, from now on able to hold the pages; once for each. Its ends of the
   // doorbells are not to be kept a moment longer than it takes to send them: the last close of a
   // file can be made to hang by a domain that had it, too.
@@ -80,7 +80,7 @@ class RegionKeeper {
     bool let_go = false;
   };
 
-  [[nodiscard]] Status start(Region& region, Handle client);
+  [[nodiscard]] Status start(Region& region, Handle payer);
   void populated(Region& region);
   void await_charge(Region& region);
   void finish(Region& region, Status made);

@@ -14,6 +14,7 @@
 
 #include "vmm/broker/core/step.h"
 #include "vmm/broker/domain_link.h"
+#include "vmm/broker/policy.h"
 #include "vmm/broker/region_keeper.h"
 
 namespace cede::broker {
@@ -52,8 +53,7 @@ std::string label(const char* kind, Handle handle, const Name& name) {
 
 std::optional<MemoryCgroup> open_cgroup(const std::string& dir) {
   if (dir.empty()) {
-    spdlog::warn("NO MEMORY CGROUP: clients do not pay for their pages, and pinned ones are not");
-    spdlog::warn("seen. For the kernel's whole proof start with --cgroup and a directory for it.");
+    spdlog::warn("NO MEMORY CGROUP (--cgroup): clients do not pay, and pinned pages are not seen");
     return std::nullopt;
   }
   Result<MemoryCgroup> cgroup = MemoryCgroup::open(dir);
@@ -217,9 +217,10 @@ class Shell : private RegionKeeper::Owner {
     const Handle subject = effect.subject;
     switch (effect.kind) {
       case Effect::Kind::MakeRegion: {
-        const Handle client = handle_at(state_.domains, row(subject).client.domain);
-        spdlog::info("{}: {} pages of {}", session(subject), row(subject).pages, called(client));
-        return regions_.make(subject, client, sessions_[subject.index].geometry.bytes());
+        const Party& pays = kDriverPays ? row(subject).driver : row(subject).client;
+        const Handle payer = handle_at(state_.domains, pays.domain);
+        spdlog::info("{}: {} pages of {}", session(subject), row(subject).pages, called(payer));
+        return regions_.make(subject, payer, sessions_[subject.index].geometry.bytes());
       }
       case Effect::Kind::SealRegion:
         return results_.push_back(

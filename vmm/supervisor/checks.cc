@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "protocols/block.h"
+#include "protocols/ivshmem.h"
 #include "protocols/stats.h"
 #include "vmm/supervisor/port_checks.h"
 #include "vmm/supervisor/size.h"
@@ -31,6 +32,7 @@ class Checker {
   void system(const System& system) {
     names(system);
     whole_pages(system.budget, "the budget");
+    policy(system);
     for (const Driver& driver : system.drivers) {
       volumes(driver);
       if (driver.vm) driver_vm(driver);
@@ -107,6 +109,26 @@ class Checker {
     if (!sockets.insert(path).second) {
       add(device.socket.at, fmt::format("another device uses the socket '{}'", path),
           "choose another path");
+    }
+  }
+
+  void policy(const System& system) {
+    constexpr const char* kRemedy = "use policy = \"donated\", or no 'policy', for anything else";
+    if (*system.policy == Policy::DriverOwned) {
+      warn(system.policy.at,
+           "\"driver-owned\" is for measurements only: clients spend their drivers' memory",
+           kRemedy);
+    }
+    if (*system.policy != Policy::Revocable) return;
+    warn(system.policy.at,
+         "\"revocable\" is for measurements only: clients can take memory back while it is used",
+         kRemedy);
+    for (const Driver& driver : system.drivers) {
+      if (!driver.vm) continue;
+      add(driver.kind.at,
+          fmt::format("the driver VM '{}' would not survive a client that takes memory back",
+                      *driver.name),
+          "use a driver of kind \"block\" or \"net\", or another policy");
     }
   }
 
@@ -260,7 +282,9 @@ class Checker {
       for (const Device& device : client.devices) {
         const Driver* driver = system.driver(*device.driver);
         const bool is_switch = driver != nullptr && driver->is_net();
-        const std::size_t most = is_switch ? kMaxPorts : kMaxDevices;
+        std::size_t most = is_switch ? kMaxPorts : kMaxDevices;
+        // One bell device for all of a VM's sessions.
+        if (driver != nullptr && driver->vm) most = std::min<std::size_t>(most, kMaxBells);
         if (++devices[*device.driver] != most + 1) continue;
         add(device.driver.at,
             fmt::format("driver '{}' has more than {} {}", *device.driver, most,

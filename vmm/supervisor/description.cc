@@ -140,6 +140,9 @@ System read_system(const toml::table& table, const fs::path& base, Problems& pro
   system.name = reader.name("name");
   system.budget = reader.size("budget");
   system.is_static = reader.flag("static", false);
+  const auto policy = parsed<Policy>(reader, "policy", parse_policy, "a policy",
+                                     "use one of: donated (the default), revocable, driver-owned");
+  system.policy = {policy->value_or(Policy::Donated), policy.at};
   reader.tables("driver", [&](const toml::table& inner) {
     system.drivers.push_back(read_driver(inner, base, problems));
   });

@@ -16,6 +16,7 @@
 #include "protocols/net.h"
 #include "protocols/session.h"
 #include "vmm/supervisor/addresses.h"
+#include "vmm/supervisor/policy.h"
 #include "vmm/supervisor/problems.h"
 
 namespace cede::supervisor {
@@ -130,6 +131,7 @@ struct System {
   Field<std::string> name;
   Field<std::uint64_t> budget;  // bytes
   Field<bool> is_static;
+  Field<Policy> policy;
   std::vector<Driver> drivers;
   std::vector<Client> clients;
   std::filesystem::path file;

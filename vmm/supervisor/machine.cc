@@ -66,7 +66,7 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
       record_(kept.record),
       system_(system),
       runtime_(runtime),
-      programs_(find_programs()),
+      programs_(find_programs(*system.policy)),
       progress_(std::move(progress)),
       broker_log_(runtime.log("broker")),
       broker_output_(loop, kept_pipe(keeper_, "broker"),
@@ -101,15 +101,16 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
                          std::move(resources.interfaces.taps[i]),
                          Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
-                         {},
+                         nullptr,
                          nullptr,
                          {},
                          {}}));
     ClientDomain& client = *clients_.back();
     if (*spec.audit) {
+      client.audit = std::make_unique<KeptLines>(keeper_, *spec.name + "/audit/lines");
       client.audit_pipe = std::make_unique<OutputPipe>(
           loop, kept_pipe(keeper_, *spec.name + "/audit"),
-          [&client](std::string_view text) { client.audit.append(text); });
+          [&client](std::string_view text) { client.audit->append(text); });
     }
   }
   for (const Attachment& plan : plan_attachments(system)) {
@@ -235,6 +236,7 @@ void Machine::start_driver(std::size_t index) {
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
   launch.inherited.push_back(driver.stats->fd());
+  if (*system_.policy == Policy::Revocable) launch.arguments.emplace_back("--revocable-regions");
   launch.locked_bytes = locked_bytes(system_, index);
   launch.open_files = kOpenFiles;
   driver.domain.start(*broker_, cgroup_, 0, std::move(launch));

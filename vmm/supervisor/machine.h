@@ -22,6 +22,7 @@
 #include "vmm/supervisor/driver_vm.h"
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
+#include "vmm/supervisor/kept_lines.h"
 #include "vmm/supervisor/launch_plan.h"
 #include "vmm/supervisor/overdue.h"
 #include "vmm/supervisor/planned_restart.h"
@@ -62,7 +63,8 @@ struct ClientDomain {
   std::filesystem::path directory;  // of its sockets
   std::vector<OpenInterface> taps;  // of its devices
   Domain domain;
-  RecentLines audit;  // JSON, from the frontend's attempts to take pages back
+  // JSON, from the frontend's attempts to take pages back; empty unless the client is audited.
+  std::unique_ptr<KeptLines> audit;
   std::unique_ptr<OutputPipe> audit_pipe;
   Process vm;
   EventLoop::Registration vm_watch;

@@ -12,6 +12,22 @@
 namespace cede::supervisor {
 namespace fs = std::filesystem;
 
+namespace {
+
+fs::path find_broker(Policy policy) {
+  switch (policy) {
+    case Policy::Revocable:
+      return find_program("cede-broker-revocable", "vmm/measurements");
+    case Policy::DriverOwned:
+      return find_program("cede-broker-driver-owned", "vmm/measurements");
+    case Policy::Donated:
+      break;
+  }
+  return find_program("cede-broker", "vmm/broker");
+}
+
+}  // namespace
+
 fs::path find_program(std::string_view name, std::string_view build_folder) {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   std::vector<fs::path> places{here, here / "../libexec/cede", here / "../.." / build_folder};
@@ -30,8 +46,8 @@ fs::path find_program(std::string_view name, std::string_view build_folder) {
                   name, looked));
 }
 
-Programs find_programs() {
-  return {find_program("cede-broker", "vmm/broker"), find_program("cede-driver", "driver_vm"),
+Programs find_programs(Policy policy) {
+  return {find_broker(policy), find_program("cede-driver", "driver_vm"),
           find_program("cede-switch", "driver_vm"), find_program("cede-frontend", "frontend"),
           find_program("cede-shim", "vmm/qemu/shim")};
 }

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "vmm/supervisor/policy.h"
+
 namespace cede::supervisor {
 
 struct Programs {
@@ -21,7 +23,7 @@ struct Programs {
 // Throws std::runtime_error that says what is missing and where it was looked for.
 [[nodiscard]] std::filesystem::path find_program(std::string_view name,
                                                  std::string_view build_folder);
-// The same for all of them.
-[[nodiscard]] Programs find_programs();
+// The same for all of them, with the broker of that policy.
+[[nodiscard]] Programs find_programs(Policy policy = Policy::Donated);
 
 }  // namespace cede::supervisor

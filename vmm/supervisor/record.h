@@ -17,7 +17,7 @@
 namespace cede::supervisor {
 
 // As many as one broker serves.
-inline constexpr std::size_t kMaxRecordedDomains = 128;
+inline constexpr std::size_t kMaxRecordedDomains = 384;
 inline constexpr std::size_t kMaxRecordedLinks = 512;
 
 // Plain bytes. Process ids are 0 where there is none.

@@ -16,9 +16,6 @@ namespace {
 
 using supervisor::BrokerLink;
 
-constexpr std::uint32_t kBudgetPages = 1U << 16;
-constexpr std::uint32_t kClientPages = 1U << 15;
-constexpr const char* kDevice = "bench/vda";
 constexpr const char* kLogLevel = "error";  // that there is no memory cgroup is no news here
 
 template <class T>
@@ -30,37 +27,61 @@ T required(Result<T> result, const char* what) {
   return *std::move(result);
 }
 
+std::string device_name(unsigned client) {
+  return fmt::format("bench-{}/vda", client);
+}
+
 }  // namespace
 
-CedeStack::CedeStack(const RamImage& image) : programs_(supervisor::find_programs()) {
+CedeStack::CedeStack(const RamImage& image, const Clients& clients)
+    : programs_(supervisor::find_programs()) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     throw std::system_error(errno, std::generic_category(), "capability socket");
   }
   Fd root(ends[0]);
   const Fd brokers_end(ends[1]);
-  broker_ = start_server({programs_.broker.string(), "--root-fd", std::to_string(brokers_end.get()),
-                          "--budget-pages", std::to_string(kBudgetPages), "--log-level", kLogLevel},
-                         {brokers_end.get()});
+  std::vector<std::string> broker = {programs_.broker.string(),
+                                     "--root-fd",
+                                     std::to_string(brokers_end.get()),
+                                     "--budget-pages",
+                                     std::to_string(clients.count * clients.pages),
+                                     "--log-level",
+                                     kLogLevel};
+  if (!clients.cgroup.empty()) broker.insert(broker.end(), {"--cgroup", clients.cgroup});
+  broker_ = start_server(std::move(broker), {brokers_end.get()});
   link_.emplace(std::move(root));
 
   const BrokerLink::NewDomain driver =
       required(link_->create_domain("bench-driver", 0), "a driver domain");
   const Fd disk = image.reopen();
-  driver_ = start_server(
-      {programs_.driver.string(), "--capability", std::to_string(driver.socket.get()), "--disk-fd",
-       std::to_string(disk.get()), "--disk-name", "the benchmark's image", "--log-level", kLogLevel,
-       "--export", fmt::format("device=0,name={},offset=0,length={}", kDevice, image.bytes())},
-      {driver.socket.get(), disk.get()});
+  std::vector<std::string> words = {programs_.driver.string(),
+                                    "--capability",
+                                    std::to_string(driver.socket.get()),
+                                    "--disk-fd",
+                                    std::to_string(disk.get()),
+                                    "--disk-name",
+                                    "the benchmark's image",
+                                    "--log-level",
+                                    kLogLevel};
+  const std::uint64_t part = image.bytes() / clients.count;
+  for (unsigned i = 0; i < clients.count; ++i) {
+    words.insert(words.end(), {"--export", fmt::format("device={},name={},offset={},length={}", i,
+                                                       device_name(i), i * part, part)});
+  }
+  driver_ = start_server(std::move(words), {driver.socket.get(), disk.get()});
 
-  BrokerLink::NewDomain client =
-      required(link_->create_domain("bench-client", kClientPages), "a client domain");
-  (void)required(link_->grant_device(client.handle, driver.handle, 0, kDevice), "the device");
-  client_ = std::move(client.socket);
+  for (unsigned i = 0; i < clients.count; ++i) {
+    BrokerLink::NewDomain client = required(
+        link_->create_domain(fmt::format("bench-{}", i), clients.pages), "a client domain");
+    (void)required(link_->grant_device(client.handle, driver.handle, i, device_name(i)),
+                   "the device");
+    clients_.push_back(std::move(client.socket));
+  }
 }
 
 CedeStack::~CedeStack() {
-  client_.reset();
+  clients_.clear();
   link_.reset();  // the broker ends every domain, waits for the pages, and says by its exit status
   pollfd ended{broker_.pidfd(), POLLIN, 0};
   if (!broker_.running() || ::poll(&ended, 1, 10'000) != 1) return;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real broker and a real block driver on an image, and a client domain that was granted it.
+// A real broker and a real block driver on an image, and client domains that were granted it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tests/bench/blk/system.h"
@@ -14,15 +16,22 @@ namespace cede::bench {
 
 class CedeStack {
  public:
+  struct Clients {
+    unsigned count = 1;  // each has an equal part of the image
+    std::uint32_t pages = 1U << 15;
+    std::string cgroup{};  // where the broker charges them; empty: nowhere
+  };
+
   // Throws std::runtime_error.
-  explicit CedeStack(const RamImage& image);
+  explicit CedeStack(const RamImage& image) : CedeStack(image, Clients{}) {}
+  CedeStack(const RamImage& image, const Clients& clients);
   CedeStack(const CedeStack&) = delete;
   CedeStack& operator=(const CedeStack&) = delete;
   // The client has to be gone, or on its way. Reports a broker that misses pages on stderr.
   ~CedeStack();
 
-  // The client domain's capability socket, once.
-  [[nodiscard]] Fd take_client() noexcept { return std::move(client_); }
+  // A client domain's capability socket, once.
+  [[nodiscard]] Fd take_client(unsigned client = 0) noexcept { return std::move(clients_[client]); }
   [[nodiscard]] const supervisor::Programs& programs() const noexcept { return programs_; }
   [[nodiscard]] std::vector<ServerProcess> servers() const;
 
@@ -31,7 +40,7 @@ class CedeStack {
   Process broker_;
   std::optional<supervisor::BrokerLink> link_;
   Process driver_;
-  Fd client_;
+  std::vector<Fd> clients_;
 };
 
 }  // namespace cede::bench

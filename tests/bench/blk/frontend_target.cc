@@ -11,6 +11,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{10};
+constexpr int kLookMs = 5;  // retries of the client's are due without any message
 
 void wait_readable(int fd, int milliseconds) {
   pollfd waiting{fd, POLLIN, 0};
@@ -19,15 +20,14 @@ void wait_readable(int fd, int milliseconds) {
 
 }  // namespace
 
-FrontendTarget::FrontendTarget(Fd capability)
-    : client_(std::move(capability), {{.name = "", .geometry = kGeometry}}, *this) {
+FrontendTarget::FrontendTarget(Fd capability, const Geometry& geometry)
+    : client_(std::move(capability), {{.name = "", .geometry = geometry}}, *this) {}
+
+void FrontendTarget::connect() {
   const auto deadline = Clock::now() + kPatience;
-  while (!device_) {
+  for (converse(); !connected(); converse()) {
     throw_if_interrupted();
-    if (const Status status = converse(); status != Status::Ok) {
-      throw std::runtime_error(
-          fmt::format("the broker ended the conversation: {}", to_string(status)));
-    }
+    wait_readable(control_fd(), kLookMs);
     if (Clock::now() > deadline) {
       throw std::runtime_error(fmt::format("no session within {} s; last failure: {}",
                                            kPatience.count(), to_string(last_failure_)));
@@ -38,14 +38,17 @@ FrontendTarget::FrontendTarget(Fd capability)
 FrontendTarget::~FrontendTarget() {
   client_.stop();
   const auto deadline = Clock::now() + kPatience;
-  while (!client_.idle() && converse() == Status::Ok && Clock::now() < deadline) {
+  while (client_.service(Clock::now()) == Status::Ok && !client_.idle() &&
+         Clock::now() < deadline) {
+    wait_readable(control_fd(), kLookMs);
   }
 }
 
-Status FrontendTarget::converse() {
-  const Status status = client_.service(Clock::now());
-  if (status == Status::Ok && !client_.idle()) wait_readable(client_.fd(), 5);
-  return status;
+void FrontendTarget::converse() {
+  if (const Status status = client_.service(Clock::now()); status != Status::Ok) {
+    throw std::runtime_error(
+        fmt::format("the broker ended the conversation: {}", to_string(status)));
+  }
 }
 
 void FrontendTarget::connected(std::size_t /*device*/, frontend::Session session) {

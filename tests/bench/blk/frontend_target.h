@@ -18,12 +18,23 @@ class FrontendTarget final : private frontend::SessionObserver {
       .pages = 512, .rings = 1, .slot_bytes = block::kSlotBytes, .slots = kMaxDepth};
   static_assert(kGeometry.bytes() - kGeometry.data_offset() >= kMaxPayload);
 
-  // Takes the first device that is granted. Throws std::runtime_error.
-  explicit FrontendTarget(Fd capability);
+  // Before anything else here: connect(), or converse() until connected(). Throws
+  // std::runtime_error.
+  explicit FrontendTarget(Fd capability, const Geometry& geometry = kGeometry);
   FrontendTarget(const FrontendTarget&) = delete;
   FrontendTarget& operator=(const FrontendTarget&) = delete;
   // Closes the session in order.
   ~FrontendTarget() override;
+
+  // Waits for a session on the first device that is granted. Throws std::runtime_error.
+  void connect();
+
+  // The same for those who wait for several: one round of the control conversation, when
+  // control_fd() is readable and now and then. Throws std::runtime_error where it has ended.
+  void converse();
+  [[nodiscard]] int control_fd() const noexcept { return client_.fd(); }
+  [[nodiscard]] bool connected() const noexcept { return device_.has_value(); }
+  [[nodiscard]] frontend::BlockDevice& device() { return *device_; }
 
   void prepare(std::uint32_t depth, std::uint32_t bytes);
   [[nodiscard]] std::span<std::byte> buffer(std::uint32_t slot) {
@@ -38,9 +49,6 @@ class FrontendTarget final : private frontend::SessionObserver {
   void connected(std::size_t device, frontend::Session session) override;
   void ending(std::size_t device, Status reason) override;
   void failed(std::size_t /*device*/, Status reason) override { last_failure_ = reason; }
-
-  // One round of the control conversation; waits for news, but not for long.
-  [[nodiscard]] Status converse();
 
   frontend::SessionClient client_;
   std::optional<frontend::BlockDevice> device_;

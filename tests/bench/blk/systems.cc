@@ -31,7 +31,9 @@ class RawSystem final : public TargetSystem<RawUringTarget> {
 class LibrarySystem final : public TargetSystem<FrontendTarget> {
  public:
   explicit LibrarySystem(std::uint64_t image_bytes)
-      : TargetSystem(image_bytes), stack_(image()), target_(stack_.take_client()) {}
+      : TargetSystem(image_bytes), stack_(image()), target_(stack_.take_client()) {
+    target_.connect();
+  }
   std::vector<ServerProcess> servers() const override { return stack_.servers(); }
 
  private:

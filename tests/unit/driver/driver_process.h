@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/driver_program.h"
@@ -39,7 +40,10 @@ class DriverProcess : public DriverProgram {
     std::unique_ptr<TestClient> client;
   };
   Connected connect(std::uint32_t device, const Geometry& geometry = kSmall) {
-    return connect_as<Connected>(device, geometry);
+    return connect(device, make_session_parts(geometry));
+  }
+  Connected connect(std::uint32_t device, SessionParts parts) {
+    return connect_as<Connected>(device, std::move(parts));
   }
 
  private:

@@ -127,7 +127,7 @@ TEST(ExportSpecs, WhatCannotBeMeantIsRefusedWithTheText) {
   for (const char* text : {"",
                            "device=0",
                            "name=a",
-                           "device=64,name=a",
+                           "device=256,name=a",
                            "device=-1,name=a",
                            "device=0x1,name=a",
                            "device=0,name=a,weight=0",

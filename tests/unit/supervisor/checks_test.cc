@@ -77,6 +77,12 @@ const Change kChanges[] = {
      "f:24:8: a domain 'disk0' is there already; choose another name\n"},
     {"DomainNamedRoot", "\"bob\"", "\"root\"",
      "f:24:8: a domain 'root' is there already; choose another name\n"},
+    {"RevocableMemory", "static = false", "policy = \"revocable\"",
+     "f:3:10: warning: \"revocable\" is for measurements only: clients can take memory back while "
+     "it is used; use policy = \"donated\", or no 'policy', for anything else\n"},
+    {"DriverOwnedMemory", "static = false", "policy = \"driver-owned\"",
+     "f:3:10: warning: \"driver-owned\" is for measurements only: clients spend their drivers' "
+     "memory; use policy = \"donated\", or no 'policy', for anything else\n"},
     {"VolumeNameTwice", "name = \"vol-b\"", "name = \"vol-a\"",
      "f:13:10: a volume 'vol-a' is there already; choose another name\n"
      "f:29:12: driver 'disk0' has no volume 'vol-b'; name one that has a [[driver.volume]] of its "
@@ -194,22 +200,36 @@ TEST(ChecksOfSeveralThings, ASocketPathIsNotLongerThanTheSystemAllows) {
             "path\n");
 }
 
-TEST(ChecksOfSeveralThings, ADriverHasAtMost64Devices) {
-  std::string text =
-      "name = \"a\"\nbudget = \"1G\"\n[[driver]]\nname = \"d\"\nkind = \"block\"\n"
-      "disk = \"x\"\n";
+// A system with one driver, of `kind`, and so many devices.
+std::string system_of_devices(int count, std::string_view kind) {
+  std::string text = fmt::format(
+      "name = \"a\"\nbudget = \"1G\"\n[[driver]]\nname = \"d\"\ndisk = \"x\"\n{}", kind);
   std::string devices = "[[client]]\nname = \"c\"\naccount = \"1G\"\n";
-  for (int i = 0; i < 65; ++i) {
+  for (int i = 0; i < count; ++i) {
     text +=
         fmt::format("[[driver.volume]]\nname = \"v{}\"\noffset = \"{}M\"\nsize = \"1M\"\n", i, i);
     devices += fmt::format(
         "[[client.device]]\nname = \"d{}\"\ndriver = \"d\"\nvolume = \"v{}\"\nregion = \"64K\"\n",
         i, i);
   }
-  const std::string found = problems_with(text + devices);
-  EXPECT_NE(found.find("driver 'd' has more than 64 devices; move some to another driver\n"),
+  return text + devices;
+}
+
+TEST(ChecksOfSeveralThings, ADriverHasAtMost256Devices) {
+  const std::string few = problems_with(system_of_devices(256, "kind = \"block\"\n"));
+  EXPECT_EQ(few.find("has more than"), std::string::npos) << few;
+  const std::string many = problems_with(system_of_devices(257, "kind = \"block\"\n"));
+  EXPECT_NE(many.find("driver 'd' has more than 256 devices; move some to another driver\n"),
             std::string::npos)
-      << found;
+      << many;
+}
+
+TEST(ChecksOfSeveralThings, ADriverVmHasOneBellDeviceAndSo64Devices) {
+  const std::string vm = "kind = \"vm\"\n[driver.vm]\nkernel = \"k\"\ninitrd = \"i\"\n";
+  const std::string many = problems_with(system_of_devices(65, vm));
+  EXPECT_NE(many.find("driver 'd' has more than 64 devices; move some to another driver\n"),
+            std::string::npos)
+      << many;
 }
 
 TEST(ChecksOfSeveralThings, AccountsThatOverflowAreNotTakenForSmall) {

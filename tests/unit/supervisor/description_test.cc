@@ -112,6 +112,7 @@ account = 4096
   EXPECT_EQ(*device.socket, "");
   EXPECT_TRUE(*device.connect);
   EXPECT_FALSE(*system.clients.front().audit);
+  EXPECT_EQ(*system.policy, Policy::Donated);
   EXPECT_FALSE(system.clients.front().vm);
 }
 
@@ -147,15 +148,19 @@ const Mistake kMistakes[] = {
      "f:1:1: the system has no 'name'; add name = \"...\"\n"
      "f:1:1: the system has no 'budget'; add budget = \"64M\"\n"},
     {"UnknownKey", "name = \"a\"\nbudget = 1\n\ncolour = 1\n",
-     "f:4:1: unknown key 'colour' in the system; known here: name, budget, static, driver, "
-     "client\n"},
+     "f:4:1: unknown key 'colour' in the system; known here: name, budget, static, policy, "
+     "driver, client\n"},
     {"UnknownTable", "name = \"a\"\nbudget = 1\n[[gpu]]\nx = 1\n",
-     "f:3:3: unknown key 'gpu' in the system; known here: name, budget, static, driver, client\n"},
+     "f:3:3: unknown key 'gpu' in the system; known here: name, budget, static, policy, "
+     "driver, client\n"},
     {"SeveralAtOnce", "name = 1\nbudget = true\nstatic = \"no\"\n",
      "f:1:8: 'name' is not a text; write it between double quotes\n"
      "f:2:10: 'budget' is not a size; write bytes as an integer, or a text such as \"512K\", "
      "\"64M\", \"2G\", \"1T\"\n"
      "f:3:10: 'static' is neither true nor false; write true or false, without quotes\n"},
+    {"UnknownPolicy", "name = \"a\"\nbudget = 1\npolicy = \"lent\"\n",
+     "f:3:10: 'lent' is not a policy; use one of: donated (the default), revocable, "
+     "driver-owned\n"},
     {"SizeWithUnknownSuffix", "name = \"a\"\nbudget = \"64X\"\n",
      "f:2:10: 'budget' is not a size; write bytes as an integer, or a text such as \"512K\", "
      "\"64M\", \"2G\", \"1T\"\n"},

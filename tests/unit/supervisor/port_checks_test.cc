@@ -165,18 +165,18 @@ const Change kChanges[] = {
 INSTANTIATE_TEST_SUITE_P(All, PortChecks, testing::ValuesIn(kChanges),
                          [](const auto& test) { return std::string(test.param.title); });
 
-TEST(Ports, ASwitchHas63OfThemAtMost) {
+TEST(Ports, ASwitchHas255OfThemAtMost) {
   std::string text =
-      "name = \"demo\"\nbudget = \"640M\"\n[[driver]]\nname = \"sw0\"\nkind = \"net\"\n"
-      "[[client]]\nname = \"alice\"\naccount = \"640M\"\n";
-  for (int i = 0; i < 64; ++i) {
-    if (i == 63) {
+      "name = \"demo\"\nbudget = \"2560M\"\n[[driver]]\nname = \"sw0\"\nkind = \"net\"\n"
+      "[[client]]\nname = \"alice\"\naccount = \"2560M\"\n";
+  for (int i = 0; i < 256; ++i) {
+    if (i == 255) {
       EXPECT_EQ(problems_with(text), "");
     }
     text += "[[client.device]]\nname = \"eth" + std::to_string(i) + "\"\ndriver = \"sw0\"\n";
   }
   EXPECT_EQ(problems_with(text),
-            "f:200:10: driver 'sw0' has more than 63 ports; move some to another driver\n");
+            "f:776:10: driver 'sw0' has more than 255 ports; move some to another driver\n");
 }
 
 TEST(Ports, EveryKeyArrives) {

@@ -9,36 +9,16 @@
 #include "tests/support/image.h"
 #include "tests/support/loop_device.h"
 #include "tests/support/pattern.h"
-#include "tests/support/vhost_user_client.h"
+#include "tests/unit/supervisor/guest.h"
 #include "tests/unit/supervisor/system_fixture.h"
 
 namespace cede::supervisor {
 namespace {
 
 using test::pattern;
-using test::VhostUserClient;
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::size_t kBlock = 4096;
-
-// A guest's driver at a vhost-user socket.
-class Guest : public VhostUserClient {
- public:
-  explicit Guest(const fs::path& socket) : VhostUserClient({.socket_path = socket}) { start(); }
-
-  void write(std::uint64_t byte, std::span<const std::byte> bytes) {
-    std::ranges::copy(bytes, data().begin());
-    ASSERT_EQ(execute({.type = VIRTIO_BLK_T_OUT,
-                       .sector = byte / 512,
-                       .bytes = static_cast<std::uint32_t>(bytes.size())}),
-              VIRTIO_BLK_S_OK);
-  }
-  std::vector<std::byte> read(std::uint64_t byte, std::uint32_t bytes) {
-    EXPECT_EQ(execute({.type = VIRTIO_BLK_T_IN, .sector = byte / 512, .bytes = bytes}),
-              VIRTIO_BLK_S_OK);
-    return {data().begin(), data().begin() + bytes};
-  }
-};
 
 using StorageTest = SystemTest;
 

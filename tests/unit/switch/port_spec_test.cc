@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver_vm/net/port_spec.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "driver_vm/setup_error.h"
@@ -88,11 +89,10 @@ TEST(PortSpec, AnAddressOrANumberTwice) {
 
 TEST(PortSpec, TooManyPorts) {
   std::vector<std::string> texts;
-  for (int i = 0; i < 64; ++i) {
-    texts.push_back("device=" + std::to_string(i) +
-                    ",name=p,mac=52:54:00:00:00:" + std::to_string(10 + i));
+  for (int i = 0; i < 256; ++i) {
+    texts.push_back(fmt::format("device={0},name=p,mac=52:54:00:00:00:{0:02x}", i));
   }
-  EXPECT_NE(complaint(texts).find("device=63"), std::string::npos) << complaint(texts);
+  EXPECT_NE(complaint(texts).find("device=255"), std::string::npos) << complaint(texts);
   texts.pop_back();
   EXPECT_EQ(complaint(texts), "");
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/driver_program.h"
@@ -38,7 +39,10 @@ class SwitchProcess : public DriverProgram {
     NetClient* operator->() const { return client.get(); }
   };
   Connected connect(std::uint32_t device, const Geometry& geometry = kPort) {
-    return connect_as<Connected>(device, geometry);
+    return connect(device, make_session_parts(geometry));
+  }
+  Connected connect(std::uint32_t device, SessionParts parts) {
+    return connect_as<Connected>(device, std::move(parts));
   }
 
   [[nodiscard]] std::uint64_t drops(std::uint32_t device, Drop reason) const {

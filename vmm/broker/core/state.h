@@ -18,7 +18,7 @@ namespace cede::broker {
 
 // The capacities of the broker that is shipped.
 struct ProductionLimits {
-  static constexpr std::uint32_t kDomains = 128;  // the root among them
+  static constexpr std::uint32_t kDomains = 384;  // the root among them
   static constexpr std::uint32_t kGrants = 512;
   static constexpr std::uint32_t kSessions = 512;
   // A branch is a child of the root with all that is below it. What its members do may fill this

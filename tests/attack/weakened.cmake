@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+# Attacks that are found to work: each against a program with one of its defences taken out. An
+# attack that no such program fails before proves nothing about a sound one.
+include(${PROJECT_SOURCE_DIR}/tests/mutant.cmake)
+
+# weakened(NAME PROGRAM target SOURCE file [FILE header that SOURCE includes, instead of SOURCE]
+#   FROM text TO text ATTACK name SHOWS what is held against the system)
+#
+# The program is linked from the sound one's objects and libraries, and the one object compiled
+# anew, which comes before the archive's. One thing more is needed for a header: everything else
+# that uses the changed part of it must be of that object, too.
+function(weakened name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "PROGRAM;SOURCE;FILE;FROM;TO;ATTACK;SHOWS" "")
+  if(NOT ARG_FILE)
+    set(ARG_FILE ${ARG_SOURCE})
+  endif()
+  cede_mutant(${ARG_FILE} ${name} FROM "${ARG_FROM}" TO "${ARG_TO}" RESULT folder)
+  set(source ${PROJECT_SOURCE_DIR}/${ARG_SOURCE})
+  if(ARG_FILE STREQUAL ARG_SOURCE)
+    set(source ${folder}/${ARG_SOURCE})
+  endif()
+  set(target weakened-${name})
+  add_executable(${target} EXCLUDE_FROM_ALL ${source} $<TARGET_OBJECTS:${ARG_PROGRAM}>)
+  get_target_property(libraries ${ARG_PROGRAM} LINK_LIBRARIES)
+  target_link_libraries(${target} PRIVATE ${libraries} fmt::fmt spdlog::spdlog Boost::headers)
+  target_include_directories(${target} BEFORE PRIVATE ${folder})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${ARG_PROGRAM}
+    RUNTIME_OUTPUT_DIRECTORY ${folder}/programs)
+  add_dependencies(weakened-programs ${target})
+  # The expression alone decides: it is printed with exit status 3, and with no other.
+  add_test(NAME attack.weak.${name}.${ARG_ATTACK}
+    COMMAND cede-attack run --quick --weakened ${folder}/programs ${ARG_ATTACK})
+  set_tests_properties(attack.weak.${name}.${ARG_ATTACK} PROPERTIES LABELS weakened TIMEOUT 180
+    PASS_REGULAR_EXPRESSION "FAILED: ${ARG_SHOWS}")
+endfunction()
+
+add_custom_target(weakened-programs)
+
+weakened(no_overrun_check PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
+  FILE protocols/ring.h
+  FROM "snapshot - next_ > limit" TO "snapshot - next_ > limit && limit > RingShape::kMaxSlots"
+  ATTACK runaway-producer SHOWS "the attacker was not cut off")
+weakened(extents_unchecked PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
+  FILE driver_vm/block/request_check.h
+  FROM "!geometry.holds(request.offset, request.length)" TO "geometry.pages == 0"
+  ATTACK wrong-offsets SHOWS "the attacker was not cut off")
+
+weakened(size_seals_alone PROGRAM cede-broker SOURCE vmm/broker/region.cc
+  FROM "Status seal_region(int region, std::uint64_t bytes) {"
+  TO "Status seal_region(int region, std::uint64_t bytes) {
+  if (bytes != 0) return Status::Ok;"
+  ATTACK punch-hole SHOWS "a hole is punched")
+weakened(free_without_proof PROGRAM cede-broker SOURCE vmm/broker/region_keeper.cc
+  FROM "if (!region.offered) return proven(region);" TO "return proven(region);"
+  ATTACK keeps-mapping SHOWS "pages that it has mapped are given back")
+weakened(anyone_may_close PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FILE vmm/broker/core/step.h
+  FROM "const bool may_close = party != nullptr ||" TO "const bool may_close = actor != kRoot ||"
+  ATTACK foreign-sessions SHOWS "the broker takes its word for another's session")
+weakened(deadline_forgotten PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FILE vmm/broker/core/step.h
+  FROM "if (guilty[domain]) kill(turn, domain);" TO "static_cast<void>(guilty[domain]);"
+  ATTACK never-release SHOWS "the attacker was not cut off")
+weakened(replies_unbounded PROGRAM cede-broker SOURCE vmm/broker/domain_link.cc
+  FROM "return end(\"it does not read its messages\")" TO "return"
+  ATTACK unread-replies SHOWS "the attacker was not cut off")
+# Holes are seen twice, in the file and in its charge: both are overruled.
+weakened(holes_unseen PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FROM ".status = regions_.seal(subject)"
+  TO ".status = (static_cast<void>(regions_.seal(subject)), Status::Ok)"
+  ATTACK punch-early SHOWS "a region with holes is connected")
+weakened(seals_believed PROGRAM cede-broker SOURCE vmm/broker/region.cc
+  FROM "(seals & kFinalSeals) == kFinalSeals" TO "(seals & kSizeSeals) == kSizeSeals"
+  ATTACK seal-first SHOWS "a session is connected without its final seals")
+weakened(geometry_unchecked PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FROM "if (connects && !message.geometry.valid()) return Status::Invalid;" TO ""
+  ATTACK size-lies SHOWS "a session is made of")
+weakened(branches_unbounded PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FILE vmm/broker/core/state.h
+  FROM "kBranchDomains = 16" TO "kBranchDomains = 128"
+  ATTACK domains-until-refused SHOWS "one client makes 64 domains")
+weakened(bells_that_block PROGRAM cede-driver SOURCE driver_vm/session_host/socket_capability.cc
+  FILE protocols/posix/doorbell.h
+  FROM "&bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL" TO "&bell, sizeof bell, MSG_NOSIGNAL"
+  ATTACK clear-nonblock SHOWS "")
+
+weakened(foreign_sources PROGRAM cede-switch SOURCE driver_vm/net/port_spec.cc
+  FROM "(!port.spoofing && frame.source() != mac_of(port.mac))" TO "false"
+  ATTACK mac-flapping SHOWS "a frame from another's address is taken")
+
+weakened(answers_of_nothing PROGRAM cede-frontend SOURCE frontend/block/block_device.cc
+  FROM "queue.flights[response.id].sequence == 0 ||" TO ""
+  ATTACK duplicate-answers SHOWS "the attacker was not cut off")
+weakened(any_id PROGRAM cede-frontend SOURCE frontend/block/block_device.cc
+  FROM "response.id >= queue.flights.size() ||" TO ""
+  ATTACK unknown-ids SHOWS "bob died")
+weakened(any_status PROGRAM cede-frontend SOURCE frontend/block/block_device.cc
+  FROM "|| response.status > VIRTIO_BLK_S_UNSUPP" TO ""
+  ATTACK bad-status SHOWS "the attacker was not cut off")
+weakened(any_disk PROGRAM cede-frontend SOURCE frontend/block/block_device.cc
+  FROM "!info.valid() ||" TO ""
+  ATTACK false-info SHOWS "its client takes such a disk")
