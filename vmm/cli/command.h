@@ -34,8 +34,8 @@ void add_disconnect(CLI::App& app, int& exit_code);
 void add_restart(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_qemu_args(CLI::App& app, int& exit_code);
-void add_demo(CLI::App& app, int& exit_code);   // where demo.cc is part of the build
-void add_bench(CLI::App& app, int& exit_code);  // where bench.cc is part of the build
+void add_demo(CLI::App& app, int& exit_code);  // where demo.cc is part of the build
+void add_measurements(CLI::App& app);          // bench, report
 
 // The name of the system that a command is about: `name`, or the only one that runs.
 [[nodiscard]] std::string choose_system(const std::string& name);

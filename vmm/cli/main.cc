@@ -44,7 +44,7 @@ int run(int argc, char** argv) {
   cede::cli::add_check(app, exit_code);
   cede::cli::add_qemu_args(app, exit_code);
   cede::cli::add_demo(app, exit_code);
-  cede::cli::add_bench(app, exit_code);
+  cede::cli::add_measurements(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
