@@ -2,12 +2,12 @@
 #include "tests/report/machine_facts.h"
 
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "tests/bench/machine.h"
 #include "tests/report/quantity.h"
+#include "vmm/qemu/accelerator.h"
 
 namespace cede::report {
 namespace {
@@ -43,7 +43,8 @@ std::vector<std::pair<std::string, std::string>> machine_facts() {
           {"Memory", memory()},
           {"Distribution", distribution()},
           {"Itself virtual", is_virtual() ? "yes" : "not known to be"},
-          {"KVM", ::access("/dev/kvm", R_OK | W_OK) == 0 ? "yes" : "no: guests are emulated"}};
+          {"KVM",
+           qemu::best_accelerator() == qemu::Accelerator::Kvm ? "yes" : "no: guests are emulated"}};
 }
 
 }  // namespace cede::report

@@ -75,7 +75,7 @@ Element card(const PartReport& report) {
   Element whole = of_class("section", "card");
   whole.add(Element("h3").add(link(report.part.name, report.part.title)));
   if (report.state != PartReport::State::Measured) {
-    whole.add(of_class("p", "warning", fmt::format("{}: {}", to_string(report.state), report.why)));
+    whole.add(of_class("p", "warning", to_string(report.state)));
   }
   Element list("ul");
   for (const Headline& headline : report.chapter.headlines) list.add(headline_of(headline));

@@ -52,12 +52,17 @@ std::string quantity(double value, std::string_view unit) {
   for (const std::span<const Step> ladder : {std::span<const Step>(kTimes), {kMemory}}) {
     const auto given = std::ranges::find(ladder, unit, &Step::unit);
     if (given == ladder.end()) continue;
-    const Step& step = best_step(ladder, value * given->size);
+    // Zero is nothing of whatever it is counted in.
+    const Step& step = value == 0 ? *given : best_step(ladder, value * given->size);
     return behind(value * given->size / step.size, step.unit == "us" ? "\u00b5s" : step.unit);
   }
   if (!unit.empty() && !unit.ends_with("/s")) return behind(value, unit);
   const Step& step = best_step(kPrefixes, value);
   return behind(value / step.size, fmt::format("{}{}", step.unit, unit));
+}
+
+double base_of(std::string_view unit) {
+  return std::ranges::find(kMemory, unit, &Step::unit) == kMemory.end() ? 10 : 4;
 }
 
 }  // namespace cede::report

@@ -13,5 +13,7 @@ namespace cede::report {
 //   quantity(854'600, "/s") == "855 k/s"    quantity(0.0071, "ms") == "7.1 µs"
 // "-" for what is no number.
 [[nodiscard]] std::string quantity(double value, std::string_view unit);
+// What round numbers are powers of: 4 for memory, 10 for all else.
+[[nodiscard]] double base_of(std::string_view unit);
 
 }  // namespace cede::report

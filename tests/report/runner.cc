@@ -101,7 +101,10 @@ void run_part(const Part& part, const RunOptions& options) {
   listener.listen(program);
   const std::string end = program.reap();
   if (bench::interrupted()) throw std::runtime_error("interrupted");
-  if (end != "exit 0") throw std::runtime_error(fmt::format("{}: {}", end, listener.last_line()));
+  if (end != "exit 0") {
+    const std::string& why = listener.last_line();
+    throw std::runtime_error(why.empty() ? end : fmt::format("{}: {}", end, why));
+  }
 }
 
 }  // namespace

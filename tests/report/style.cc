@@ -73,7 +73,8 @@ figure summary { font-size: 0.85rem; color: var(--soft); width: max-content; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .tick { fill: var(--soft); font-size: 10.5px; }
-svg .group { font-weight: 600; font-size: 11.5px; }
+svg .group { font-weight: 600; font-size: 11.5px; paint-order: stroke; stroke: var(--paper);
+  stroke-width: 4px; }
 svg .number, svg .tick { font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
 .mark { stroke: var(--ink); stroke-dasharray: 4 3; }
@@ -100,13 +101,13 @@ td small, th small { display: block; font-weight: 400; }
 .matrix td.h-none { color: var(--soft); background: var(--raised); }
 .matrix td.h-none b { font-weight: 400; }
 @media (max-width: 44rem) {
-  .cards, .cards tbody { display: block; }
-  div.cards { display: grid; }
-  .cards thead { display: none; }
-  .cards tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px; margin-bottom: 1rem; }
-  .cards th { grid-column: 1 / -1; padding-inline: 0; }
-  .cards td::before { content: attr(data-column); display: block; font-size: 0.75rem; }
-  .cards td { white-space: normal; }
+  .rows, .rows tbody, .rows caption { display: block; }
+  .rows thead { display: none; }
+  .rows tr { display: grid; gap: 2px; margin-bottom: 1rem;
+    grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); }
+  .rows th { grid-column: 1 / -1; padding-inline: 0; }
+  .rows td::before { content: attr(data-column); display: block; font-size: 0.75rem; }
+  .rows td { white-space: normal; }
 }
 footer { color: var(--soft); font-size: 0.85rem; border-top: 1px solid var(--rule);
   padding-top: 0.8rem; }

@@ -13,7 +13,7 @@ struct Known {
   Tone tone;
 };
 
-constexpr std::array<Known, 26> kKnown = {{
+constexpr std::array<Known, 27> kKnown = {{
     // disks
     {"raw", "raw io_uring", Tone::Floor},
     {"library", "Cede library", Tone::Cede},
@@ -40,12 +40,13 @@ constexpr std::array<Known, 26> kKnown = {{
     {"sequenced", "sequenced", Tone::CedeToo},
     {"floor", "floor", Tone::Floor},
     // memory policies
-    {"donated", "Cede: donated", Tone::Cede},
+    {"donated", "Cede (donated)", Tone::Cede},
     {"revocable", "revocable", Tone::PeerThree},
     {"driver-owned", "driver-owned", Tone::PeerFour},
     // before, during and after an attack
     {"before", "before", Tone::Floor},
     {"during", "during", Tone::Peer},
+    {"after", "after", Tone::Floor},
 }};
 
 }  // namespace

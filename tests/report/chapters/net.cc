@@ -69,7 +69,7 @@ Chapter read_net(const json::value& results) {
       "that it joins. The bridge is the kernel itself. What spins (testpmd) compares only with "
       "what "
       "spins."};
-  Section rates{"Rates", {"A second; of TCP, bits."}, {}, {}, false};
+  Section rates{"Rates", {"Packets and echoes a second; of TCP, bits."}, {}, {}, false};
   Section latencies{"Latency", {"Of an echo, there and back, logarithmic."}, {}, {}, false};
   Section costs{"Processor time",
                 {"Of everybody: load, kernel, switch, and whatever else the machine did."},

@@ -28,11 +28,16 @@ std::string sampling_of(const json::value& results) {
   const double repetitions = number(results, "repetitions");
   const double seconds = number(results, "sample_seconds");
   if (!std::isfinite(repetitions)) return {};
-  std::string text = fmt::format("Medians of {} {}", repetitions,
-                                 repetitions == 1 ? "sample" : "samples taken in turns");
-  if (std::isfinite(seconds)) text += fmt::format(" of {}", quantity(seconds, "s"));
-  text += "; whiskers go from the least to the most.";
-  if (repetitions < 3 || seconds < 0.1) text += " That is too little to mean anything.";
+  const std::string length =
+      std::isfinite(seconds) ? fmt::format(" of {}", quantity(seconds, "s")) : "";
+  std::string text =
+      repetitions == 1
+          ? fmt::format("One sample{} of each, so there is no spread.", length)
+          : fmt::format(
+                "Medians of {} samples{}, taken in turns; whiskers go from the least to the "
+                "most.",
+                repetitions, length);
+  if (repetitions < 3 || seconds < 0.1) text += " That is too little to mean much.";
   return text;
 }
 

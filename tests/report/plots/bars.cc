@@ -35,7 +35,7 @@ Axis axis_of(const Bars& bars) {
     }
   }
   if (bars.mark) values.push_back(*bars.mark);
-  return {bars.scale, values};
+  return {bars.scale, values, base_of(bars.unit)};
 }
 
 Layout layout_of(const Bars& bars) {

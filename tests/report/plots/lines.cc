@@ -27,10 +27,8 @@ constexpr std::array<std::string_view, 4> kMarks = {"M-4 -4h8v8h-8z", "M0 -5L5 0
 class Canvas {
  public:
   explicit Canvas(const Lines& lines)
-      : x_axis_(lines.x_scale, values(lines, [](const Point& p) { return std::vector{p.x}; })),
-        y_axis_(lines.y_scale, values(lines, [](const Point& p) {
-                  return std::vector{p.y.least, p.y.median, p.y.most};
-                })) {
+      : x_axis_(Axis::tight(lines.x_scale, values(lines, x_of))),
+        y_axis_(lines.y_scale, values(lines, y_of), base_of(lines.unit)) {
     for (const double tick : y_axis_.ticks()) {
       left_ = std::max(left_, letters(quantity(tick, lines.unit)) * kLetter + 8);
     }
@@ -46,8 +44,12 @@ class Canvas {
   [[nodiscard]] const Axis& y_axis() const { return y_axis_; }
 
  private:
-  template <class Values>
-  static std::vector<double> values(const Lines& lines, Values of) {
+  static std::vector<double> x_of(const Point& point) { return {point.x}; }
+  static std::vector<double> y_of(const Point& point) {
+    return {point.y.least, point.y.median, point.y.most};
+  }
+  static std::vector<double> values(const Lines& lines,
+                                    std::vector<double> (*of)(const Point& point)) {
     std::vector<double> all;
     for (const Series& series : lines.series) {
       for (const Point& point : series.points) {

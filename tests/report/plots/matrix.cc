@@ -54,7 +54,7 @@ Element draw(const Matrix& matrix, const std::string& title) {
     body.add(line);
   }
   Element table("table");
-  table.set("class", matrix.cards ? "matrix cards" : "matrix");
+  table.set("class", matrix.cards ? "matrix rows" : "matrix");
   table.add(Element("caption", title)).add(Element("thead").add(heading)).add(body);
   return Element("div")
       .set("class", "wide")

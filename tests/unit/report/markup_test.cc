@@ -54,6 +54,7 @@ TEST(Quantity, ThreeDigitsAndAPrefix) {
 TEST(Quantity, TimesAndMemoryChangeTheirUnit) {
   EXPECT_EQ(quantity(0.0071, "ms"), "7.1\u00a0\u00b5s");
   EXPECT_EQ(quantity(1500, "us"), "1.5\u00a0ms");
+  EXPECT_EQ(quantity(0, "us"), "0\u00a0\u00b5s");
   EXPECT_EQ(quantity(90, "s"), "90\u00a0s");
   EXPECT_EQ(quantity(3072, "KiB"), "3\u00a0MiB");
   EXPECT_EQ(quantity(-2048, "KiB"), "-2\u00a0MiB");

@@ -32,7 +32,7 @@ TEST(Axis, LinearBeginsAtZeroAndHasRoomForAll) {
   EXPECT_EQ(axis.place(87), 1);
   EXPECT_DOUBLE_EQ(axis.place(43.5), 0.5);
   EXPECT_EQ(axis.place(1000), 1) << "beyond the end is at the end";
-  EXPECT_EQ(axis.ticks(), (std::vector<double>{0, 50}));
+  EXPECT_EQ(axis.ticks(), (std::vector<double>{0, 25, 50, 75}));
 }
 
 TEST(Axis, LogarithmicHasEqualRatiosInEqualSteps) {
@@ -58,6 +58,18 @@ TEST(Axis, TicksRiseAndAreFewWhateverTheValues) {
       }
     }
   }
+}
+
+TEST(Axis, TightEndsWhereTheValuesDo) {
+  const Axis axis = Axis::tight(Scale::Log, std::vector<double>{2, 256});
+  EXPECT_EQ(axis.place(2), 0);
+  EXPECT_DOUBLE_EQ(axis.place(256), 1);
+  EXPECT_EQ(axis.ticks(), (std::vector<double>{10, 100}));
+}
+
+TEST(Axis, MemoryHasTicksAtPowersOfFour) {
+  const Axis axis(Scale::Log, std::vector<double>{5, 60}, 4);
+  EXPECT_EQ(axis.ticks(), (std::vector<double>{4, 16, 64}));
 }
 
 TEST(Axis, NothingToShowIsNoFault) {
@@ -103,15 +115,17 @@ TEST(BarsTest, EverythingIsWithinThePicture) {
 TEST(BarsTest, WhiskersOnlyWhereThereIsASpread) {
   const std::string svg = draw(some_bars(Scale::Linear), "title").text();
   std::size_t whiskers = 0;
-  for (std::size_t at = 0; (at = svg.find("\"whisker\"", at)) != std::string::npos; ++at) ++whiskers;
+  for (std::size_t at = 0; (at = svg.find("\"whisker\"", at)) != std::string::npos; ++at)
+    ++whiskers;
   EXPECT_EQ(whiskers, 3U) << "one bar's line and its two ends";
 }
 
 TEST(BarsTest, TheTableHasTheSameNumbers) {
   const Table table = table_of(some_bars(Scale::Linear));
   ASSERT_EQ(table.rows.size(), 2U);
-  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"group " + kHostile, "slow", "100\u00a0\u00b5s",
-                                                     "80\u00a0\u00b5s", "130\u00a0\u00b5s"}));
+  EXPECT_EQ(table.rows[0],
+            (std::vector<std::string>{"group " + kHostile, "slow", "100\u00a0\u00b5s",
+                                      "80\u00a0\u00b5s", "130\u00a0\u00b5s"}));
   EXPECT_EQ(table.headings.size(), table.rows[0].size());
 }
 
@@ -144,13 +158,16 @@ TEST(LinesTest, OneLineNeedsNoKey) {
 
 TEST(LinesTest, NoPointsAreNoFault) {
   (void)WellFormed(draw(Lines{"x", Scale::Log, "us", Scale::Log, {}}, "title").text());
-  (void)WellFormed(draw(Lines{"x", Scale::Log, "us", Scale::Log, {{"a", Tone::Cede, {}}}}, "t").text());
+  (void)WellFormed(
+      draw(Lines{"x", Scale::Log, "us", Scale::Log, {{"a", Tone::Cede, {}}}}, "t").text());
 }
 
 TEST(MatrixTest, CellsAreNamedByRowAndColumn) {
   const Matrix matrix{.columns = {"one " + kHostile, "two"},
-                      .rows = {{"row", "note", "target", {{"held", Heat::Good, {"p99 1x"}},
-                                                          {"failed", Heat::Bad, {}}}}}};
+                      .rows = {{"row",
+                                "note",
+                                "target",
+                                {{"held", Heat::Good, {"p99 1x"}}, {"failed", Heat::Bad, {}}}}}};
   const std::string html = draw(matrix, "title").text();
   const WellFormed read(html);
   EXPECT_EQ(std::ranges::count(read.tags(), "td"), 3) << "the corner and two cells";
