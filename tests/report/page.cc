@@ -46,16 +46,18 @@ Element exhibit(const Exhibit& one) {
 Element section_of(const Section& section) {
   Element whole(section.folded ? "details" : "div");
   whole.set("class", "section");
-  if (!section.id.empty()) whole.set("id", section.id);
   if (section.folded) {
     whole.add(Element("summary").add(Element("h3", section.title)));
   } else if (!section.title.empty()) {
     whole.add(Element("h3", section.title));
   }
-  for (const std::string& paragraph : section.paragraphs) whole.add(Element("p", paragraph));
+  Element content = of_class("div", "content");
+  for (const std::string& paragraph : section.paragraphs) content.add(Element("p", paragraph));
   Element exhibits = of_class("div", "exhibits");
+  // Within what is folded: browsers unfold it for a link to there.
+  if (!section.id.empty()) content.set("id", section.id);
   for (const Exhibit& one : section.exhibits) exhibits.add(exhibit(one));
-  return whole.add(exhibits);
+  return whole.add(content.add(exhibits));
 }
 
 Element headline_of(const Headline& headline) {

@@ -57,7 +57,8 @@ main > section + section { border-top: 1px solid var(--rule); padding-top: 1.5re
 .card li small { grid-column: 1 / -1; }
 .good b { color: var(--good-ink); } .bad b { color: var(--bad-ink); }
 small { color: var(--soft); font-size: 0.8rem; }
-.section { margin-bottom: 1.5rem; scroll-margin-top: 1rem; }
+.section { margin-bottom: 1.5rem; }
+.content { scroll-margin-top: 3.5rem; }
 details.section { border: 1px solid var(--rule); border-radius: 8px; padding: 0.5rem 0.9rem;
   margin-bottom: 0.6rem; }
 details.section[open] { padding-bottom: 1rem; }

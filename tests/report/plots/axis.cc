@@ -49,11 +49,12 @@ Axis::Axis(Scale scale, std::span<const double> values, double base) : scale_(sc
 
 Axis Axis::tight(Scale scale, std::span<const double> values) {
   Axis axis(scale, values);
-  const auto [least, most] = extent_of(values);
-  if (scale == Scale::Linear || most == least) return axis;
-  axis.low_ = least;
-  axis.high_ = most;
-  std::erase_if(axis.ticks_, [&](double tick) { return tick < least || tick > most; });
+  const Extent extent = extent_of(values);
+  if (scale == Scale::Linear || extent.most == extent.least) return axis;
+  axis.low_ = extent.least;
+  axis.high_ = extent.most;
+  std::erase_if(axis.ticks_,
+                [&](double tick) { return tick < extent.least || tick > extent.most; });
   return axis;
 }
 
