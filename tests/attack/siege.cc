@@ -7,9 +7,10 @@
 namespace cede::attack {
 namespace {
 
-// The reads land in the first half of the region, the canary and its echo near the end.
+// The reads land here and there in the first half of the region, the canary and its echo near the
+// end. They are no larger than an honest neighbour's: this is not about load.
 constexpr std::uint32_t kReads = 32;
-constexpr std::uint32_t kReadPages = 16;
+constexpr std::uint32_t kApart = 16;  // pages
 constexpr std::uint32_t kCanary = 1000;
 constexpr std::uint32_t kEcho = 1001;
 constexpr std::uint64_t kCanarySector = 0;
@@ -26,10 +27,9 @@ Siege::Siege(Client& client) : client_(client), disk_(client.disk()) {
 }
 
 void Siege::begin() {
-  constexpr std::uint32_t kBytes = kReadPages * kPageBytes;
   for (; in_flight_ < kReads; ++in_flight_) {
-    const std::uint64_t sector = (in_flight_ + 1ULL) * kBytes / block::kSectorBytes;
-    disk_.ring.put(disk_.request(VIRTIO_BLK_T_IN, sector, kBytes, in_flight_ * kReadPages));
+    const std::uint64_t sector = (in_flight_ + 1ULL) * kPageBytes / block::kSectorBytes;
+    disk_.ring.put(disk_.request(VIRTIO_BLK_T_IN, sector, kPageBytes, in_flight_ * kApart));
   }
   disk_.publish();
 }

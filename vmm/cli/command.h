@@ -35,7 +35,7 @@ void add_restart(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_qemu_args(CLI::App& app, int& exit_code);
 void add_demo(CLI::App& app, int& exit_code);  // where demo.cc is part of the build
-void add_measurements(CLI::App& app);          // bench, attack
+void add_measurements(CLI::App& app);          // bench, attack, report
 
 // The name of the system that a command is about: `name`, or the only one that runs.
 [[nodiscard]] std::string choose_system(const std::string& name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cede bench, cede attack: become the programs that measure.
+// cede bench, cede attack, cede report: become the programs that measure.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -46,6 +46,7 @@ void add(CLI::App& app, const std::string& name, const char* build_folder, const
 void add_measurements(CLI::App& app) {
   add(app, "bench", "tests/bench", "Measure Cede beside what it has to be compared with");
   add(app, "attack", "tests/attack", "Let hostile clients and drivers loose on a system");
+  add(app, "report", "tests/report", "Measure everything, and write one page of it");
 }
 
 }  // namespace cede::cli
