@@ -45,7 +45,7 @@ class DriverLife {
     volume.length = disk.facts().bytes;
     driver::BlockService service(disk, {volume});
     const auto stats = std::make_unique<StatsPage>();
-    driver::SocketCapability socket(std::move(capability));
+    driver::SocketCapability socket(std::move(capability), driver::Regions::Donated);
     driver::SessionHost host(socket, loop, service, *stats);
     loop.start({});
     host.start();
