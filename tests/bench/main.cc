@@ -8,6 +8,7 @@
 #include "tests/bench/interrupt.h"
 #include "tests/bench/net/command.h"
 #include "tests/bench/recovery/command.h"
+#include "tests/bench/ring/command.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ int run(int argc, char** argv) {
   cede::bench::BlkCommand blk(app);
   cede::bench::NetCommand net(app);
   cede::bench::RecoveryCommand recovery(app);
+  cede::bench::RingCommand ring(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -24,6 +26,7 @@ int run(int argc, char** argv) {
   }
   cede::bench::catch_interrupts();
   if (recovery.chosen()) return recovery.run();
+  if (ring.chosen()) return ring.run();
   return net.chosen() ? net.run() : blk.run();
 }
 
