@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver_vm/program.h"
 
-#include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -21,6 +19,7 @@
 #include "driver_vm/session_host/worker.h"
 #include "driver_vm/setup_error.h"
 #include "protocols/posix/scheduling.h"
+#include "protocols/posix/start_up.h"
 
 namespace cede::driver {
 namespace {
@@ -41,18 +40,6 @@ void add_program_options(CLI::App& app, ProgramOptions& options) {
   app.add_flag("--no-sandbox", options.no_sandbox, "keep all privileges: for debugging only");
   app.add_option("--log-level", options.log_level)
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
-}
-
-// SIGTERM and SIGINT become readable here; SIGPIPE and SIGXFSZ become errors where they arise.
-[[nodiscard]] Fd stop_signals() {
-  (void)std::signal(SIGPIPE, SIG_IGN);
-  (void)std::signal(SIGXFSZ, SIG_IGN);
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  return Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 // Regions are pinned; what the client gave must not be limited by what this process may lock.
@@ -97,15 +84,9 @@ int run_program(const char* name, const char* title, int argc, char** argv, Prog
   }
 }
 
-Fd inherited(int raw, const char* option) {
-  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
-    throw SetupError(std::string(option) + " " + std::to_string(raw) + ": no such descriptor");
-  }
-  return Fd(raw);
-}
-
 Inheritance::Inheritance(const ProgramOptions& options)
     : capability(open_capability(options)), stop(stop_signals()), stats(mapped_stats(options)) {
+  (void)std::signal(SIGXFSZ, SIG_IGN);  // an error where it arises
   raise_memory_lock_limit();
   prefer_short_bursts();
 }

@@ -39,9 +39,6 @@ struct ProgramOptions {
                               const std::function<void(CLI::App&)>& add_options,
                               const std::function<int()>& serve) noexcept;
 
-// Takes over descriptor `raw`, which the program was started with. Throws SetupError.
-[[nodiscard]] Fd inherited(int raw, const char* option);
-
 // What every driver program has from the start: its capability, a descriptor that becomes
 // readable on SIGTERM and SIGINT, and the counters. Made before the EventLoop, for it raises the
 // limit on locked memory.

@@ -41,11 +41,9 @@ constexpr lockdown::CallWithArgument kSend{.call = SCMP_SYS(sendto), .argument =
 }  // namespace
 
 void enter_sandbox(const Identity& identity, const DeviceCalls& device) {
-  if (!lockdown::enter_empty_root()) {
+  if (!lockdown::leave_host(identity.uid, identity.gid)) {
     spdlog::warn("no privilege to leave the file system; seccomp alone keeps this driver from it");
   }
-  if (identity.uid) lockdown::become(*identity.uid, *identity.gid);
-  lockdown::forbid_gains();
   std::vector<int> calls(std::begin(kSystemCalls), std::end(kSystemCalls));
   calls.insert(calls.end(), device.calls.begin(), device.calls.end());
   std::vector<lockdown::CallWithArgument> with_argument = device.with_argument;

@@ -29,6 +29,7 @@
 #include "frontend/vhost_user/port.h"
 #include "frontend/vhost_user/virtio_net.h"
 #include "protocols/posix/scheduling.h"
+#include "protocols/posix/start_up.h"
 
 namespace cede::frontend {
 namespace {
@@ -94,13 +95,6 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
 }
 
-Fd inherited(int raw, const char* option) {
-  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
-    throw OptionError(std::string(option) + " " + std::to_string(raw) + ": no such descriptor");
-  }
-  return Fd(raw);
-}
-
 std::unique_ptr<ClientDevice> make_port(EventLoop& loop, const DeviceOption& option, Fd socket,
                                         bool read_only) {
   std::unique_ptr<vhost_user::VirtioDevice> device;
@@ -159,13 +153,8 @@ extern "C" void on_bus_error(int) {
 }
 
 void set_up_signals() {
-  (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)hold_stop_signals();
   (void)std::signal(SIGBUS, on_bus_error);
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
 }
 
 int serve(const Options& options) {

@@ -66,12 +66,10 @@ constexpr lockdown::CallWithArgument kTapControls[] = {
 }  // namespace
 
 void enter_sandbox(const SandboxOptions& options) {
-  if (!lockdown::enter_empty_root()) {
+  if (!lockdown::leave_host(options.uid, options.gid)) {
     spdlog::warn(
         "no privilege to leave the file system; seccomp alone keeps this frontend from it");
   }
-  if (options.uid) lockdown::become(*options.uid, *options.gid);
-  lockdown::forbid_gains();
   std::vector<int> calls(std::begin(kSystemCalls), std::end(kSystemCalls));
   if (options.audit) calls.insert(calls.end(), std::begin(kAuditCalls), std::end(kAuditCalls));
   if (options.taps) calls.insert(calls.end(), std::begin(kTapCalls), std::end(kTapCalls));

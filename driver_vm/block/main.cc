@@ -20,6 +20,7 @@
 #include "driver_vm/engine/event_loop.h"
 #include "driver_vm/program.h"
 #include "driver_vm/setup_error.h"
+#include "protocols/posix/start_up.h"
 
 namespace cede::driver {
 namespace {

@@ -17,6 +17,7 @@
 #include "driver_vm/program.h"
 #include "driver_vm/setup_error.h"
 #include "protocols/posix/packet_socket.h"
+#include "protocols/posix/start_up.h"
 
 namespace cede::driver {
 namespace {

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -93,6 +94,15 @@ inline void forbid_gains() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     detail::fail("lockdown: cannot set no_new_privs");
   }
+}
+
+// All that comes before allow_only(), in its order; the identity, if any, is given whole. False: as
+// of enter_empty_root().
+[[nodiscard]] inline bool leave_host(std::optional<uid_t> uid, std::optional<gid_t> gid) {
+  const bool rootless = enter_empty_root();
+  if (uid) become(*uid, *gid);
+  forbid_gains();
+  return rootless;
 }
 
 // A call that is allowed with one value of one argument.

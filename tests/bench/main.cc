@@ -9,6 +9,7 @@
 #include "tests/bench/net/command.h"
 #include "tests/bench/recovery/command.h"
 #include "tests/bench/ring/command.h"
+#include "tests/bench/vm/command.h"
 
 namespace {
 
@@ -19,6 +20,7 @@ int run(int argc, char** argv) {
   cede::bench::NetCommand net(app);
   cede::bench::RecoveryCommand recovery(app);
   cede::bench::RingCommand ring(app);
+  cede::bench::VmCommand vm(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -27,6 +29,7 @@ int run(int argc, char** argv) {
   cede::bench::catch_interrupts();
   if (recovery.chosen()) return recovery.run();
   if (ring.chosen()) return ring.run();
+  if (vm.chosen()) return vm.run();
   return net.chosen() ? net.run() : blk.run();
 }
 

@@ -280,7 +280,9 @@ TEST_F(DriverGuest, TheMachineEndsWithItsHost) {
   words_.reset();
   const auto end = Clock::now() + kBootTimeout;
   while (guest_->running() && Clock::now() < end) std::this_thread::sleep_for(50ms);
-  EXPECT_FALSE(guest_->running()) << console();
+  EXPECT_FALSE(guest_->running()) << "QEMU's end of the port, and what the processor does:\n"
+                                  << monitor("info chardev") << monitor("info registers")
+                                  << console();
 }
 
 }  // namespace

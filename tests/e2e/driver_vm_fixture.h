@@ -25,6 +25,7 @@
 
 #include "protocols/posix/mapping.h"
 #include "protocols/session.h"
+#include "tests/support/eventually.h"
 #include "tests/support/guest_images.h"
 #include "tests/support/ivshmem_peer.h"
 #include "tests/support/temporary_directory.h"
@@ -57,14 +58,6 @@ inline Fd connect_to(const std::string& path) {
   EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
       << path;
   return socket;
-}
-
-inline bool eventually(auto condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
 }
 
 inline std::string hex(std::uint64_t value) {

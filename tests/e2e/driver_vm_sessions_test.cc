@@ -52,7 +52,7 @@ long own_kilobytes(pid_t pid) {
 TEST(DriverVmSessions, ThirtyTwoClientsShareOneVm) {
   using Clock = std::chrono::steady_clock;
   using Milliseconds = std::chrono::duration<double, std::milli>;
-  RunningSystem system("e2e");
+  RunningSystem system;
   (void)cli::run_tool({"truncate", "-s", "32M", system.file("disk.img").string()});
   system.describe(description(system.name()));
   ASSERT_NO_FATAL_FAILURE(system.up());

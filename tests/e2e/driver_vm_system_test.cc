@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk that a driver VM serves to two guests, and the ends that such a VM can come to: killed,
-// without its shim, in a panic. To the guests each is a pause, and nothing else.
+// restarted, without its shim, in a panic, under a supervisor's successor. To the guests each is a
+// pause, and nothing else.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -23,22 +24,13 @@ class DriverVmSystem : public TwoGuests {
 
   // `end` ends the VM while both guests write.
   void expect_no_more_than_a_pause(const std::function<void()>& end) {
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    end();
-    finish_write(alice());
-    finish_write(bob());
+    write_while(end);
     system_.expect_whole_again(kBootPatience);
     write_some(1);
   }
-  void expect_everything_on_disk() {
+  void expect_no_error_and_everything_on_disk() {
     expect_no_guest_saw_an_error();
-    for (Client* client : {&alice(), &bob()}) {
-      run(*client, "umount /mnt");
-      expect_on_disk(*client, false);
-    }
-    EXPECT_TRUE(system_.down());
+    expect_everything_on_disk();
   }
 };
 
@@ -52,7 +44,7 @@ TEST_F(DriverVmSystem, WhatGuestsWriteIsOnTheDiskAndInPlainMemoryOnItsWay) {
   for (const auto& device : stats.at("devices").as_array()) {
     EXPECT_GT(device.at("stats").at("writes").to_number<std::uint64_t>(), 0U);
   }
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
 }
 
 TEST_F(DriverVmSystem, ItsQemuIsKilledUnderWriteLoad) {
@@ -60,7 +52,7 @@ TEST_F(DriverVmSystem, ItsQemuIsKilledUnderWriteLoad) {
   for (int i = 0; i < 2; ++i) {
     expect_no_more_than_a_pause([&] { system_.kill_domain("disk0", "vm_pid"); });
   }
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
 }
 
 // An answered write may not wait in a memory that dies with the VM: its client, who lives on, need
@@ -74,12 +66,35 @@ TEST_F(DriverVmSystem, WhatWasAnsweredButNotFlushedIsThereAfterAKill) {
   system_.kill_domain("disk0", "vm_pid");
   system_.expect_whole_again(kBootPatience);
   run(alice(), "echo 3 >/proc/sys/vm/drop_caches && cmp /tmp/new /mnt/file");
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
 }
 
 TEST_F(DriverVmSystem, ItsShimIsKilledUnderWriteLoad) {
   expect_no_more_than_a_pause([&] { system_.kill_domain("disk0"); });
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
+}
+
+TEST_F(DriverVmSystem, ItIsRestartedUnderWriteLoad) {
+  write_some(1);
+  const auto before = system_.domain("disk0").at("vm_pid");
+  boost::json::object said;
+  expect_no_more_than_a_pause([&] { said = system_.restart("disk0"); });
+  EXPECT_EQ(said.at("drain"), "complete");
+  EXPECT_EQ(said.at("lives"), 2);
+  EXPECT_EQ(said.at("sessions"), 2);
+  EXPECT_NE(system_.domain("disk0").at("vm_pid"), before);
+  expect_no_error_and_everything_on_disk();
+}
+
+// The VM and its shim go on without a supervisor, and its successor sees to their next death.
+TEST_F(DriverVmSystem, TheSupervisorIsKilledUnderWriteLoadAndThenItsQemu) {
+  write_some(1);
+  const auto before = system_.domain("disk0");
+  expect_no_more_than_a_pause([&] { system_.kill_supervisor(); });
+  const auto adopted = system_.domain("disk0");
+  for (const char* same : {"pid", "vm_pid", "lives"}) EXPECT_EQ(adopted.at(same), before.at(same));
+  expect_no_more_than_a_pause([&] { system_.kill_domain("disk0", "vm_pid"); });
+  expect_no_error_and_everything_on_disk();
 }
 
 class DriverVmOnVirtioBlk : public DriverVmSystem {
@@ -92,7 +107,7 @@ class DriverVmOnVirtioBlk : public DriverVmSystem {
 
 TEST_F(DriverVmOnVirtioBlk, WhatGuestsWriteIsOnTheDisk) {
   write_some(2);
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
 }
 
 // Its guest panics as soon as a certain word is at the beginning of the disk, which no volume has.
@@ -136,21 +151,21 @@ TEST_F(DriverVmPanic, ItsKernelPanicsUnderWriteLoad) {
     write_word(std::string(kWord.size(), '\0'));
   });
   EXPECT_NE(system_.log("disk0.console").find("sysrq triggered crash"), std::string::npos);
-  expect_everything_on_disk();
+  expect_no_error_and_everything_on_disk();
 }
 
 TEST(DriverVmThatDoesNotBoot, FailsTheStartInOneLineThatSaysWhy) {
-  const RunningSystem system("e2e");
+  const RunningSystem system;
   const std::string initrd = system.file("nothing").string();
   std::ofstream(initrd) << "no file system";
   (void)cli::run_tool({"truncate", "-s", "2M", system.file("disk.img").string()});
-  system.describe(
-      "name = \"e2e\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
-      "disk = \"disk.img\"\n" +
-      driver_vm_table(initrd) +
-      "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
-      "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
-      "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
+  system.describe("name = \"" + system.name() +
+                  "\"\nbudget = \"8M\"\n[[driver]]\nname = \"disk0\"\nkind = \"vm\"\n"
+                  "disk = \"disk.img\"\n" +
+                  driver_vm_table(initrd) +
+                  "[[driver.volume]]\nname = \"a\"\noffset = 0\nsize = \"1M\"\n"
+                  "[[client]]\nname = \"alice\"\naccount = \"8M\"\n[[client.device]]\n"
+                  "name = \"vda\"\ndriver = \"disk0\"\nvolume = \"a\"\nregion = \"1M\"\n");
   const auto result = system.try_up();
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_NE(result.output.find("'disk0' ended while starting"), std::string::npos) << result.output;

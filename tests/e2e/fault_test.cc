@@ -38,55 +38,33 @@ class FaultTest : public TwoGuests {
 TEST_F(FaultTest, AFrontendIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    system_.kill_domain("alice");
-    finish_write(bob());
-    finish_write(alice());
+    write_while([&] { system_.kill_domain("alice"); });
     system_.expect_whole_again();
   }
   write_some(1);
   expect_no_guest_saw_an_error();
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, TheDriverIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
     const auto before = sessions();
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    system_.kill_domain("disk0");
-    finish_write(alice());
-    finish_write(bob());
+    write_while([&] { system_.kill_domain("disk0"); });
     system_.expect_whole_again();
     expect_new_sessions(before);
   }
   write_some(1);
   expect_no_guest_saw_an_error();
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, TheDriverIsRestartedUnderWriteLoad) {
   write_some(2);
   for (int life = 2; life < 2 + kKills; ++life) {
     const auto before = sessions();
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    const boost::json::object said = system_.restart("disk0");
-    finish_write(alice());
-    finish_write(bob());
+    boost::json::object said;
+    write_while([&] { said = system_.restart("disk0"); });
     EXPECT_EQ(said.at("drain"), "complete");
     EXPECT_EQ(said.at("lives"), life);
     system_.expect_whole_again();
@@ -94,31 +72,18 @@ TEST_F(FaultTest, TheDriverIsRestartedUnderWriteLoad) {
   }
   write_some(1);
   expect_no_guest_saw_an_error();
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, TheBrokerIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    system_.kill_broker();
-    finish_write(alice());
-    finish_write(bob());
+    write_while([&] { system_.kill_broker(); });
     system_.expect_whole_again();
   }
   write_some(1);
   expect_no_guest_saw_an_error();
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
@@ -141,22 +106,13 @@ TEST_F(FaultTest, AClientsQemuIsKilledUnderWriteLoad) {
     system_.expect_whole_again();
   }
   write_some(1);
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
   write_some(2);
   for (int i = 0; i < kKills; ++i) {
-    begin_write(alice());
-    begin_write(bob());
-    random_pause();
-    system_.kill_supervisor();
-    finish_write(alice());
-    finish_write(bob());
+    write_while([&] { system_.kill_supervisor(); });
     system_.expect_whole_again();
   }
   // Its successor sees to the next death.
@@ -169,11 +125,7 @@ TEST_F(FaultTest, TheSupervisorIsKilledUnderWriteLoad) {
   finish_write(bob());
   system_.expect_whole_again();
   expect_no_guest_saw_an_error();
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 TEST_F(FaultTest, TheKeeperIsKilledUnderWriteLoad) {
@@ -188,16 +140,10 @@ TEST_F(FaultTest, TheKeeperIsKilledUnderWriteLoad) {
   for (const Client* client : {&alice(), &bob()}) expect_on_disk(*client, true);
 
   system_.up();
-  for (Client* client : {&alice(), &bob()}) {
-    boot(*client);
-    mount(*client);
-  }
+  boot_both();
+  for (Client* client : {&alice(), &bob()}) mount(*client);
   write_some(1);
-  for (Client* client : {&alice(), &bob()}) {
-    run(*client, "umount /mnt");
-    expect_on_disk(*client, false);
-  }
-  EXPECT_TRUE(system_.down());
+  expect_everything_on_disk();
 }
 
 }  // namespace

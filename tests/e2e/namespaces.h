@@ -60,7 +60,7 @@ class TwoNamespaces : public ::testing::Test {
 
   std::string kind_ = "net";
   std::string for_all_;  // lines for the system as a whole
-  RunningSystem system_{"e2e-net"};
+  RunningSystem system_;
   Namespace alice_{"cede-e2e-alice"};
   Namespace bob_{"cede-e2e-bob"};
 };

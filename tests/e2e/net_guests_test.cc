@@ -111,7 +111,7 @@ class NetGuests : public ::testing::Test {
               run(bob(), "wc -c </tmp/got; sha256sum </tmp/got"));
   }
 
-  RunningSystem system_{"e2e-guests"};
+  RunningSystem system_;
   std::array<Client, 2> clients_{{{"alice", "10.79.0.2", "52:54:00:79:00:02", {}},
                                   {"bob", "10.79.0.3", "52:54:00:79:00:03", {}}}};
   unsigned mtu_ = 1500;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/e2e/running_system.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <stdexcept>
-#include <utility>
 
 #include "vmm/cli/demo/leftovers.h"
 #include "vmm/supervisor/control_client.h"
@@ -24,9 +25,17 @@ cli::ToolResult cede(std::vector<std::string> arguments) {
   return cli::run_tool(arguments);
 }
 
+// Short, since paths of sockets are made of it. Another build's test is another.
+std::string name_of_this_test() {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const std::string whole =
+      fmt::format("{} {} {}", CEDE_BINARY, test->test_suite_name(), test->name());
+  return fmt::format("e2e-{:08x}", std::hash<std::string>{}(whole)&0xffff'ffff);
+}
+
 }  // namespace
 
-RunningSystem::RunningSystem(std::string name) : name_(std::move(name)) {
+RunningSystem::RunningSystem() : name_(name_of_this_test()) {
   std::string pattern = (fs::temp_directory_path() / "cede-e2e-XXXXXX").string();
   EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
   directory_ = pattern;

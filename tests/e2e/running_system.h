@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "vmm/cli/demo/stage.h"
 
 namespace cede::test {
@@ -22,26 +23,18 @@ inline constexpr std::chrono::seconds kPatience{30};
 // Of a driver VM, which has to boot first.
 inline constexpr std::chrono::seconds kBootPatience{180};
 
-// Looks again and again. True: it came about.
-bool eventually(auto condition, std::chrono::seconds patience = kPatience) {
-  constexpr std::chrono::milliseconds kLook{50};
-  for (auto looks = patience / kLook; looks > 0; --looks) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(kLook);
-  }
-  return false;
-}
-
 // Whatever fails is a failure of the running test.
 class RunningSystem {
  public:
-  // Makes a directory, and takes down what an earlier, killed run has left under this name.
-  explicit RunningSystem(std::string name);
+  // Makes a directory, and takes down what an earlier, killed run of this test has left.
+  RunningSystem();
   RunningSystem(const RunningSystem&) = delete;
   RunningSystem& operator=(const RunningSystem&) = delete;
   // `cede down`; the directory stays if the test has failed.
   ~RunningSystem();
 
+  // Every test's own, and again the same when it runs again: tests do not meet each other's
+  // systems.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::filesystem::path file(const std::string& entry) const {
     return directory_ / entry;

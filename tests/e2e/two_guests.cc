@@ -56,11 +56,9 @@ void TwoGuests::SetUp() {
   ASSERT_EQ(::ftruncate(disk_file.get(), static_cast<off_t>(2 * kMiB + 2 * kVolume)), 0);
   system_.describe(description(system_.name(), driver()));
   system_.up();
-  for (Client& client : clients_) boot(client);
-  for (Client& client : clients_) {
-    make_file_system(client);
-    mount(client);
-  }
+  boot_both();
+  run_in_both("mkfs.ext4 -q -F /dev/vda");
+  for (Client& client : clients_) mount(client);
 }
 
 void TwoGuests::TearDown() {
@@ -68,6 +66,16 @@ void TwoGuests::TearDown() {
 }
 
 void TwoGuests::boot(Client& client) {
+  start(client);
+  expect_ready(client);
+}
+
+void TwoGuests::boot_both() {
+  for (Client& client : clients_) start(client);
+  for (Client& client : clients_) expect_ready(client);
+}
+
+void TwoGuests::start(Client& client) {
   qemu::GuestOptions options;
   options.name = client.name;
   options.kernel = guest_kernel();
@@ -79,18 +87,30 @@ void TwoGuests::boot(Client& client) {
   auto guest = qemu::GuestVm::start(options, &problem);
   ASSERT_TRUE(guest) << problem;
   client.guest.emplace(std::move(*guest));
+}
+
+void TwoGuests::expect_ready(Client& client) {
+  ASSERT_TRUE(client.guest);
   ASSERT_EQ(client.guest->wait_ready(kBootTime), Status::Ok) << client.guest->last_words();
 }
 
 void TwoGuests::run(Client& client, const std::string& command) {
-  const auto result = client.guest->run(command, kCommandTime);
+  expect_success(client, command, client.guest->run(command, kCommandTime));
+}
+
+void TwoGuests::run_in_both(const std::string& command) {
+  for (Client& client : clients_) ASSERT_EQ(client.guest->submit(command), Status::Ok);
+  for (Client& client : clients_) {
+    expect_success(client, command, client.guest->wait(kCommandTime));
+  }
+}
+
+void TwoGuests::expect_success(const Client& client, const std::string& command,
+                               const Result<qemu::CommandResult>& result) {
   ASSERT_TRUE(result) << client.name << ": " << to_string(result.status());
   ASSERT_EQ(result->exit_status, 0) << client.name << ": " << command << "\n" << result->output;
 }
 
-void TwoGuests::make_file_system(Client& client) {
-  run(client, "mkfs.ext4 -q -F /dev/vda");
-}
 void TwoGuests::mount(Client& client) {
   run(client, "mkdir -p /mnt && mount -t ext4 /dev/vda /mnt");
 }
@@ -118,14 +138,25 @@ void TwoGuests::write_some(int rounds) {
   }
 }
 
+void TwoGuests::write_while(const std::function<void()>& event) {
+  for (Client& client : clients_) begin_write(client);
+  random_pause();
+  event();
+  for (Client& client : clients_) finish_write(client);
+}
+
 void TwoGuests::random_pause() {
   std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
 }
 
 void TwoGuests::expect_no_guest_saw_an_error() {
-  for (Client& client : clients_) {
-    run(client, "! dmesg | grep -E 'I/O error|EXT4-fs error|Remounting filesystem read-only'");
-  }
+  run_in_both("! dmesg | grep -E 'I/O error|EXT4-fs error|Remounting filesystem read-only'");
+}
+
+void TwoGuests::expect_everything_on_disk() {
+  run_in_both("umount /mnt");
+  for (const Client& client : clients_) expect_on_disk(client, false);
+  EXPECT_TRUE(system_.down());
 }
 
 void TwoGuests::expect_on_disk(const Client& client, bool died) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -42,10 +43,11 @@ class TwoGuests : public ::testing::Test {
     return "kind = \"block\"\ndisk = \"disk.img\"\n";
   }
 
-  void boot(Client& client);  // a new QEMU for the client
-  void make_file_system(Client& client);
-  void mount(Client& client);
+  void boot(Client& client);                             // a new QEMU for the client
+  void boot_both();                                      // side by side
   void run(Client& client, const std::string& command);  // must exit with 0
+  void run_in_both(const std::string& command);          // at once
+  void mount(Client& client);
 
   // Starts a write of one more file with fsync; finish_write() waits for it and records its
   // checksum.
@@ -53,6 +55,8 @@ class TwoGuests : public ::testing::Test {
   void finish_write(Client& client);
   // Writes files in both guests at once, `rounds` times.
   void write_some(int rounds);
+  // Both guests write one file more, and `event` happens at a random moment of that.
+  void write_while(const std::function<void()>& event);
   // Waits for a random moment while writes are on their way.
   void random_pause();
 
@@ -62,10 +66,17 @@ class TwoGuests : public ::testing::Test {
   // guest has unmounted cleanly, or died (then a copy of its volume is repaired from the journal
   // first).
   void expect_on_disk(const Client& client, bool died);
+  // The end of a test: both guests unmount, their files are on the disk, the system goes down.
+  void expect_everything_on_disk();
 
-  RunningSystem system_{"e2e"};
+  RunningSystem system_;
 
  private:
+  void start(Client& client);
+  void expect_ready(Client& client);
+  static void expect_success(const Client& client, const std::string& command,
+                             const Result<qemu::CommandResult>& result);
+
   std::array<Client, 2> clients_;
   std::minstd_rand random_;
 };

@@ -20,22 +20,13 @@
 #include "protocols/control.h"
 #include "protocols/posix/control_link.h"
 #include "protocols/posix/mapping.h"
+#include "tests/support/eventually.h"
 #include "tests/support/session_parts.h"
 
 namespace cede::test {
 
 // How long a test waits before it calls something stuck: no expectation of speed.
 inline constexpr std::chrono::seconds kPatience{20};
-
-// True once `done` is; false if it never is.
-[[nodiscard]] inline bool eventually(const std::function<bool()>& done) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return done();
-}
 
 // A domain: its end of the capability socket, and what the broker said that nobody has asked for
 // yet.

@@ -44,6 +44,10 @@ class NetworkNamespace {
   }
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  // For who wants a file; good for as long as this process lives. ip(8) takes it for a name.
+  [[nodiscard]] std::string path() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd());
+  }
 
   // Runs `work` on a thread of this namespace, and waits for it.
   void run(const std::function<void()>& work) const {

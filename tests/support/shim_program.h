@@ -25,6 +25,7 @@
 #include "protocols/driver_vm.h"
 #include "protocols/posix/channel.h"
 #include "protocols/posix/doorbell.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fake_monitor.h"
 #include "tests/support/ivshmem_peer.h"
 #include "vmm/process/process.h"
@@ -32,14 +33,6 @@
 namespace cede::test {
 
 inline constexpr int kPatience = 20'000;  // milliseconds until a test gives up; never the norm
-
-[[nodiscard]] inline bool eventually(auto condition) {
-  for (int waited = 0; waited < kPatience; waited += 5) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 struct SocketPair {
   explicit SocketPair(int type) {

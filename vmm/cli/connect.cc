@@ -16,7 +16,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kPatience{30};
+// Longer than it takes to end a client, and then a driver, one of which keeps the pages.
+constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::milliseconds kPoll{50};
 
 // The state of a device, and whether some session of an ended life still holds pages.
@@ -55,8 +56,9 @@ int run(const char* operation, const std::vector<std::string>& words) {
       break;
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      throw std::runtime_error(fmt::format("{}/{} is still {} after {} s; see: cede ls {}", client,
-                                           device, standing.state, kPatience.count(), name));
+      throw std::runtime_error(fmt::format(
+          "{}/{} is still {} after {} s{}; see: cede ls {}", client, device, standing.state,
+          kPatience.count(), standing.leaving ? ", and not all pages are home" : "", name));
     }
     std::this_thread::sleep_for(kPoll);
   }

@@ -49,6 +49,10 @@ void Domain::start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t
   launch.arguments.insert(launch.arguments.begin() + 1,
                           {"--capability", std::to_string(domain->socket.get())});
   launch.inherited.push_back(domain->socket.get());
+  if (uid_) {
+    const std::string id = std::to_string(*uid_);
+    launch.arguments.insert(launch.arguments.end(), {"--uid", id, "--gid", id});
+  }
   place(launch, cgroup);
   how_.clear();
   try {

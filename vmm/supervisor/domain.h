@@ -34,7 +34,8 @@ class Domain {
          std::optional<uid_t> uid, Ended ended);
 
   // Makes the broker's domain with `pages` in its account, and starts the program with the
-  // capability socket added to its arguments, and a driver VM's `qemu`. Throws std::runtime_error.
+  // capability socket and its user added to its arguments, and a driver VM's `qemu`. Throws
+  // std::runtime_error.
   void start(BrokerLink& broker, const SystemCgroup& cgroup, std::uint32_t pages, Launch launch,
              std::optional<Launch> qemu = {});
   // Goes on with a life that began before us; a process that there was not is 0. `cgroups` are

@@ -101,15 +101,16 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
                          std::move(resources.interfaces.taps[i]),
                          Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
                                 [this, i](const std::string& how) { client_ended(i, how); }),
-                         {},
+                         nullptr,
                          nullptr,
                          {},
                          {}}));
     ClientDomain& client = *clients_.back();
     if (*spec.audit) {
+      client.audit = std::make_unique<KeptLines>(keeper_, *spec.name + "/audit/lines");
       client.audit_pipe = std::make_unique<OutputPipe>(
           loop, kept_pipe(keeper_, *spec.name + "/audit"),
-          [&client](std::string_view text) { client.audit.append(text); });
+          [&client](std::string_view text) { client.audit->append(text); });
     }
   }
   for (const Attachment& plan : plan_attachments(system)) {
@@ -123,7 +124,7 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
           socket.string(), sizeof(sockaddr_un::sun_path) - 1));
     }
     if (!device.socket->empty()) runtime.note(socket);
-    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}, .patience = {}});
+    links_.push_back({.plan = plan, .wanted = *device.connect, .grant = {}});
   }
   if (links_.size() > kMaxRecordedLinks) {
     throw std::runtime_error(
@@ -161,6 +162,7 @@ void Machine::start() {
     if (client->spec.vm) start_vm(*client);
   }
   phase_ = Phase::Running;
+  watch_returns();
   save();
 }
 
@@ -234,10 +236,6 @@ void Machine::start_driver(std::size_t index) {
   launch.arguments.insert(launch.arguments.end(),
                           {"--stats-fd", std::to_string(driver.stats->fd())});
   launch.inherited.push_back(driver.stats->fd());
-  if (const auto uid = driver.domain.uid()) {
-    launch.arguments.insert(launch.arguments.end(),
-                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
-  }
   launch.locked_bytes = locked_bytes(system_, index);
   launch.open_files = kOpenFiles;
   driver.domain.start(*broker_, cgroup_, 0, std::move(launch));
@@ -260,10 +258,6 @@ void Machine::start_client(std::size_t index) {
     const int fd = client.audit_pipe->write_end();
     launch.arguments.insert(launch.arguments.end(), {"--audit-fd", std::to_string(fd)});
     launch.inherited.push_back(fd);
-  }
-  if (const auto uid = client.domain.uid()) {
-    launch.arguments.insert(launch.arguments.end(),
-                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
   }
   launch.open_files = kOpenFiles;
   client.domain.start(*broker_, cgroup_, pages(*client.spec.account), std::move(launch));

@@ -22,7 +22,9 @@
 #include "vmm/supervisor/driver_vm.h"
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/interfaces.h"
+#include "vmm/supervisor/kept_lines.h"
 #include "vmm/supervisor/launch_plan.h"
+#include "vmm/supervisor/overdue.h"
 #include "vmm/supervisor/planned_restart.h"
 #include "vmm/supervisor/programs.h"
 #include "vmm/supervisor/record.h"
@@ -61,7 +63,8 @@ struct ClientDomain {
   std::filesystem::path directory;  // of its sockets
   std::vector<OpenInterface> taps;  // of its devices
   Domain domain;
-  RecentLines audit;  // JSON, from the frontend's attempts to take pages back
+  // JSON, from the frontend's attempts to take pages back; empty unless the client is audited.
+  std::unique_ptr<KeptLines> audit;
   std::unique_ptr<OutputPipe> audit_pipe;
   Process vm;
   EventLoop::Registration vm_watch;
@@ -72,9 +75,8 @@ struct ClientDomain {
 struct Link {
   Attachment plan;
   bool wanted = true;
-  bool granting = false;             // the broker is being asked
-  Handle grant;                      // valid while client and driver live
-  EventLoop::Registration patience;  // with a client that was told to let go
+  bool granting = false;  // the broker is being asked
+  Handle grant;           // valid while client and driver live
 };
 
 class Machine {
@@ -189,13 +191,10 @@ class Machine {
   void look_at_interfaces();
 
   void grant_due();
-  // The session between its client and its driver, on whichever grant.
-  [[nodiscard]] const LedgerRow* any_session_of(
-      const Link& link, const std::vector<LedgerRow>& sessions) const noexcept;
-  // Revokes the link's grant, on which `session`, if there is one, ends.
-  Status take_back(Link& link, const LedgerRow* session);
-  // The client has to let go of a session in bounded time, or it is ended.
-  void await_return(Link& link, Handle session);
+  // Revokes the link's grant, and so ends its session.
+  Status take_back(Link& link);
+  // From here on, ends the client whose pages do not come home in bounded time.
+  void watch_returns();
   [[nodiscard]] std::string label(const Link& link) const;  // CLIENT/DEVICE
   [[nodiscard]] bool has_old_session(const Link& link);
   // All that is wanted, to drivers that are all ready.
@@ -245,6 +244,8 @@ class Machine {
   std::vector<std::unique_ptr<ClientDomain>> clients_;
   std::vector<Link> links_;
   EventLoop::Registration grant_timer_;
+  OverdueSessions overdue_;
+  EventLoop::Registration return_look_;
   std::vector<Fd> link_watches_;  // one for each namespace that has an interface of ours
   std::vector<EventLoop::Registration> link_changes_;
   EventLoop::Registration link_pause_;

@@ -79,6 +79,7 @@ void Machine::adopt(unsigned life) {
     broker_exit_ = kUnseen;
     if (survives_broker()) outlive_broker();
   }
+  watch_returns();
   save();
 }
 
@@ -123,7 +124,6 @@ void Machine::adopt_domains(const Record& record) {
 }
 
 void Machine::adopt_links(const Record& record) {
-  const auto sessions = broker_->sessions();
   for (std::size_t i = 0; i < links_.size(); ++i) {
     Link& link = links_[i];
     const Record::Link& was = record.links[i];
@@ -132,8 +132,8 @@ void Machine::adopt_links(const Record& record) {
     Domain& client = clients_[link.plan.client]->domain;
     // It may have been granted, by a handle that nobody knows: only the client's end takes it back.
     if (was.granting && client.running()) client.dissolve(*broker_);
-    // Again: whether the predecessor got that far is not recorded, and its patience died with it.
-    if (!link.wanted && sessions) (void)take_back(link, any_session_of(link, *sessions));
+    // Again: whether the predecessor got that far is not recorded.
+    if (!link.wanted) (void)take_back(link);
   }
 }
 

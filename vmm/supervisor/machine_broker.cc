@@ -103,10 +103,8 @@ void Machine::broker_ended() {
 void Machine::outlive_broker() {
   spdlog::warn("all domains begin anew, with another broker");
   grant_timer_.reset();
-  for (Link& link : links_) {
-    link.grant = {};
-    link.patience.reset();
-  }
+  for (Link& link : links_) link.grant = {};
+  overdue_ = {};  // the next broker's handles are others
   for (const auto& driver : drivers_) driver->domain.lose_broker();
   for (const auto& client : clients_) client->domain.lose_broker();
   renew_broker_later();

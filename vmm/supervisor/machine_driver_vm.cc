@@ -63,10 +63,6 @@ Launch shim_launch(const std::filesystem::path& program, unsigned ports, const L
                             .ready = lines.ready.out.get()};
   Launch launch;
   launch.arguments = shim_arguments(program, ports, fds);
-  if (const auto uid = driver.domain.uid()) {
-    launch.arguments.insert(launch.arguments.end(),
-                            {"--uid", std::to_string(*uid), "--gid", std::to_string(*uid)});
-  }
   launch.inherited = {fds.bells, fds.monitor, fds.sessions, fds.stats, fds.ready};
   launch.open_files = kOpenFiles;
   return launch;

@@ -13,8 +13,7 @@ namespace cede::supervisor {
 namespace {
 
 constexpr std::chrono::milliseconds kGrantRetry{20};
-// Longer than the broker's patience with a driver, which is ten seconds.
-constexpr std::chrono::milliseconds kReturnTime{15'000};
+constexpr std::chrono::milliseconds kReturnLook{3'000};
 
 // Does some row show this very life of a domain or session?
 bool is_listed(const std::vector<LedgerRow>& rows, Handle handle) {
@@ -80,11 +79,7 @@ bool Machine::has_old_session(const Link& link) {
 
 const LedgerRow* Machine::session_of(const Link& link,
                                      const std::vector<LedgerRow>& sessions) const noexcept {
-  return link.grant.valid() ? any_session_of(link, sessions) : nullptr;
-}
-
-const LedgerRow* Machine::any_session_of(const Link& link,
-                                         const std::vector<LedgerRow>& sessions) const noexcept {
+  if (!link.grant.valid()) return nullptr;
   const std::uint32_t client = clients_[link.plan.client]->domain.handle().index;
   const std::uint32_t driver = drivers_[link.plan.driver]->domain.handle().index;
   const auto found = std::find_if(sessions.begin(), sessions.end(), [&](const LedgerRow& row) {
@@ -130,25 +125,34 @@ std::string Machine::disconnect(std::string_view client, std::string_view device
   link->wanted = false;
   save();  // a grant that is not recorded as unwanted would be good for ever
   if (!link->grant.valid()) return {};
-  const auto sessions = broker_->sessions();
-  const Status status = take_back(*link, sessions ? session_of(*link, *sessions) : nullptr);
+  const Status status = take_back(*link);
   // Stale: its client or its driver has just died, and the grant with it.
   if (status == Status::Ok || status == Status::Stale) return {};
   return fmt::format("the broker does not take {} back: {}", label(*link), to_string(status));
 }
 
-Status Machine::take_back(Link& link, const LedgerRow* session) {
-  const Status status = broker_->revoke_grant(std::exchange(link.grant, {}));
-  if (session != nullptr) await_return(link, {session->index, session->generation});
-  return status;
+Status Machine::take_back(Link& link) {
+  return broker_->revoke_grant(std::exchange(link.grant, {}));
 }
 
-void Machine::await_return(Link& link, Handle session) {
-  link.patience = loop_.after(kReturnTime, [this, &link, session] {
+// The client goes first: its end costs itself a pause, and a driver's end costs all its clients
+// one. With the client dead, the broker doubts the driver's word and has it killed too.
+void Machine::watch_returns() {
+  return_look_ = loop_.after(kReturnLook, [this] {
+    watch_returns();
+    // In a static system no client comes back, and no page is given again.
+    if (phase_ != Phase::Running || sealed_ || !has_broker()) return;
     const auto sessions = broker_->sessions();
-    if (!sessions || !is_listed(*sessions, session)) return;
-    spdlog::warn("{} does not let go of its pages: its frontend is ended", label(link));
-    clients_[link.plan.client]->domain.dissolve(*broker_);
+    if (!sessions) return;
+    for (const LedgerRow& row : overdue_.look(*sessions, OverdueSessions::Clock::now())) {
+      for (const auto& client : clients_) {
+        Domain& domain = client->domain;
+        if (!domain.running() || domain.handle().index != row.parent_or_client) continue;
+        spdlog::warn("pages of '{}' do not come home from its session {}: its frontend is ended",
+                     domain.name(), row.index);
+        domain.dissolve(*broker_);
+      }
+    }
   });
 }
 

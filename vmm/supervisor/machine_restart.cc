@@ -53,7 +53,7 @@ std::string Machine::restart(std::string_view name) {
     if (link.plan.driver != index || !link.grant.valid()) continue;
     const LedgerRow* session = session_of(link, *sessions);
     if (is_connected(session)) driver.restart.links.push_back(i);
-    (void)take_back(link, session);  // a grant that is stale is as good as taken back
+    (void)take_back(link);  // a grant that is stale is as good as taken back
   }
   go_on_with_restart(index);
   return {};

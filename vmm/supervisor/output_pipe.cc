@@ -92,6 +92,12 @@ void RecentLines::append(std::string_view text) {
   }
 }
 
+std::string RecentLines::text() const {
+  std::string text;
+  for (const std::string& line : lines_) text.append(line).append("\n");
+  return text.append(line_);
+}
+
 std::string printable(std::string_view text, std::size_t max_bytes) {
   std::string safe(text.substr(0, max_bytes));
   for (char& c : safe) {

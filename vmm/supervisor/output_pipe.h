@@ -73,6 +73,9 @@ class RecentLines {
 
   void append(std::string_view text);
   [[nodiscard]] const std::deque<std::string>& lines() const noexcept { return lines_; }
+  // The lines with their ends, and the beginning of the next: appended to another, it makes it the
+  // same as this.
+  [[nodiscard]] std::string text() const;
 
  private:
   std::string line_;

@@ -134,7 +134,7 @@ json::array domains_view(const Machine& machine, const Books& books) {
   for (const auto& client : machine.clients()) {
     json::object view = domain_view(books, client->domain, "client");
     if (client->vm.running()) view["vm_pid"] = client->vm.pid();
-    if (*client->spec.audit) view["audit"] = audit_view(client->audit);
+    if (*client->spec.audit) view["audit"] = audit_view(client->audit->recent());
     domains.push_back(std::move(view));
   }
   return domains;

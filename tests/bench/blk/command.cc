@@ -59,13 +59,7 @@ BlkCommand::BlkCommand(CLI::App& app) {
   blk.add_option("--size", mebibytes_, "Size of each image, MiB")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  blk.add_option("--workload", workloads_, "Only workloads whose name contains this (or this,...)")
-      ->delimiter(',');
-  blk.add_option("--system", systems_, "Only systems whose name contains this (or this,...)")
-      ->delimiter(',');
-  blk.add_option("--json", json_,
-                 "Write the results to this file; -: to standard output, instead "
-                 "of the tables");
+  add_choices(blk, workloads_, systems_, json_);
   blk.add_flag("--quick", quick_,
                "A smoke test: small images, and samples too short to mean anything");
 }

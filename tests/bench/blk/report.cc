@@ -4,15 +4,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <span>
 
 #include "tests/bench/machine.h"
 
 namespace cede::bench {
 namespace {
 
-constexpr double kEndpointGoal = 1.0;  // of the better qemu-storage-daemon
-constexpr double kLibraryGoal = 0.7;   // of raw io_uring
+// A system's rate over that of the fastest of those named.
+struct Comparison {
+  std::string_view over;
+  std::array<std::string_view, 2> under;
+  std::optional<double> wanted = std::nullopt;
+};
+constexpr std::array<Comparison, 3> kComparisons{{
+    {"library", {"raw"}, 0.7},
+    {"endpoint", {"qsd-threads", "qsd-io_uring"}, 1.0},
+    {"vm", {"process"}},
+}};
 constexpr std::uint32_t kGoalDepth = 32;
 
 using Repetitions = std::vector<Measured>;
@@ -32,7 +43,7 @@ std::optional<std::size_t> find_system(const Plan& plan, std::string_view name) 
 
 // The one with the highest median among those of the names that were measured.
 std::optional<std::size_t> fastest(const Plan& plan, const std::vector<Repetitions>& systems,
-                                   std::initializer_list<std::string_view> names) {
+                                   std::span<const std::string_view> names) {
   std::optional<std::size_t> best;
   const auto iops = [&](std::size_t s) { return spread_over(systems[s], &Measured::iops).median; };
   for (const std::string_view name : names) {
@@ -43,13 +54,16 @@ std::optional<std::size_t> fastest(const Plan& plan, const std::vector<Repetitio
 }
 
 std::optional<Ratio> ratio(const Plan& plan, const std::vector<Repetitions>& systems,
-                           std::optional<std::size_t> over, std::optional<std::size_t> under) {
+                           const Comparison& comparison) {
+  const std::optional<std::size_t> over = find_system(plan, comparison.over);
+  const std::optional<std::size_t> under = fastest(plan, systems, comparison.under);
   if (!over || !under) return std::nullopt;
   std::vector<double> values;
   for (std::size_t i = 0; i < systems[*over].size(); ++i) {
     values.push_back(systems[*over][i].iops / systems[*under][i].iops);
   }
-  return Ratio{plan.systems[*over].name, plan.systems[*under].name, spread_of(std::move(values))};
+  return Ratio{plan.systems[*over].name, plan.systems[*under].name, spread_of(std::move(values)),
+               comparison.wanted};
 }
 
 std::string short_count(double value) {
@@ -111,13 +125,9 @@ std::string table(const Plan& plan, const Measurements& all, std::size_t w) {
 
 std::vector<Ratio> ratios(const Plan& plan, const Measurements& all, std::size_t w) {
   std::vector<Ratio> found;
-  const auto add = [&](std::string_view over, std::initializer_list<std::string_view> under) {
-    const std::optional<Ratio> one =
-        ratio(plan, all[w], find_system(plan, over), fastest(plan, all[w], under));
-    if (one) found.push_back(*one);
-  };
-  add("library", {"raw"});
-  add("endpoint", {"qsd-threads", "qsd-io_uring"});
+  for (const Comparison& comparison : kComparisons) {
+    if (const std::optional<Ratio> one = ratio(plan, all[w], comparison)) found.push_back(*one);
+  }
   return found;
 }
 
@@ -126,10 +136,10 @@ std::vector<Goal> goals(const Plan& plan, const Measurements& all) {
   for (std::size_t w = 0; w < plan.workloads.size(); ++w) {
     if (plan.workloads[w].depth != kGoalDepth) continue;
     for (const Ratio& one : ratios(plan, all, w)) {
-      const double wanted = one.over == "library" ? kLibraryGoal : kEndpointGoal;
+      if (!one.wanted) continue;
       found.push_back({fmt::format("{}: {} at least {:.2f} of {}", plan.workloads[w].name, one.over,
-                                   wanted, one.under),
-                       one, one.spread.median >= wanted});
+                                   *one.wanted, one.under),
+                       one, one.spread.median >= *one.wanted});
     }
   }
   return found;

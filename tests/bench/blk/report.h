@@ -18,6 +18,7 @@ struct Ratio {
   std::string_view over;  // the systems' names
   std::string_view under;
   Spread spread;
+  std::optional<double> wanted;  // where there is a goal
 };
 
 struct Goal {

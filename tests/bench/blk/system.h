@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,7 +54,7 @@ class TargetSystem : public System {
 struct SystemKind {
   std::string_view name;
   std::string_view what;
-  std::unique_ptr<System> (*start)(std::uint64_t image_bytes);
+  std::function<std::unique_ptr<System>(std::uint64_t image_bytes)> start;
 };
 
 [[nodiscard]] std::span<const SystemKind> system_kinds();

@@ -50,7 +50,7 @@ class EndpointSystem final : public TargetSystem<VhostUserTarget> {
         {stack_.programs().frontend.string(), "--capability", std::to_string(capability.get()),
          "--fd", std::to_string(socket.fd()), "--log-level", "error"},
         {capability.get(), socket.fd()});
-    target_.emplace(socket);
+    target_.emplace(socket.path());
   }
   std::vector<ServerProcess> servers() const override {
     std::vector<ServerProcess> all = stack_.servers();
@@ -81,7 +81,7 @@ class QemuSystem final : public TargetSystem<VhostUserTarget> {
                      "writable=on,num-queues=1",
                      socket.fd())},
         {socket.fd()});
-    target_.emplace(socket);
+    target_.emplace(socket.path());
   }
   std::vector<ServerProcess> servers() const override { return {{"qsd", server_.pid()}}; }
 
@@ -97,20 +97,19 @@ std::unique_ptr<System> start(std::uint64_t image_bytes) {
   return std::make_unique<T>(image_bytes, kArguments...);
 }
 
-constexpr std::array kKinds = {
-    SystemKind{"raw", "io_uring on the image itself, in the client's process", start<RawSystem>},
-    SystemKind{"library", "Cede's frontend library -> cede-driver", start<LibrarySystem>},
-    SystemKind{"endpoint", "a vhost-user-blk client -> cede-frontend -> cede-driver",
-               start<EndpointSystem>},
-    SystemKind{"qsd-threads", "the same client -> qemu-storage-daemon, aio=threads",
-               start<QemuSystem, Aio::Threads>},
-    SystemKind{"qsd-io_uring", "the same client -> qemu-storage-daemon, aio=io_uring",
-               start<QemuSystem, Aio::IoUring>},
-};
-
 }  // namespace
 
 std::span<const SystemKind> system_kinds() {
+  static const std::array<SystemKind, 5> kKinds{{
+      {"raw", "io_uring on the image itself, in the client's process", start<RawSystem>},
+      {"library", "Cede's frontend library -> cede-driver", start<LibrarySystem>},
+      {"endpoint", "a vhost-user-blk client -> cede-frontend -> cede-driver",
+       start<EndpointSystem>},
+      {"qsd-threads", "the same client -> qemu-storage-daemon, aio=threads",
+       start<QemuSystem, Aio::Threads>},
+      {"qsd-io_uring", "the same client -> qemu-storage-daemon, aio=io_uring",
+       start<QemuSystem, Aio::IoUring>},
+  }};
   return kKinds;
 }
 

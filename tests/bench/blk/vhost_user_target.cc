@@ -3,8 +3,8 @@
 
 namespace cede::bench {
 
-VhostUserTarget::VhostUserTarget(const ServerSocket& socket)
-    : client_({.socket_path = socket.path(), .queue_size = kMaxDepth, .data_bytes = kMaxPayload}) {
+VhostUserTarget::VhostUserTarget(const std::string& socket)
+    : client_({.socket_path = socket, .queue_size = kMaxDepth, .data_bytes = kMaxPayload}) {
   if (client_.depth() < kMaxDepth) throw std::runtime_error("the queue is too short");
   client_.start();
 }

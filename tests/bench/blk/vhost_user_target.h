@@ -2,16 +2,17 @@
 // One queue of a vhost-user-blk device, whoever serves it.
 #pragma once
 
+#include <string>
+
 #include "tests/bench/blk/load.h"
-#include "tests/bench/blk/server_socket.h"
 #include "tests/support/vhost_user_client.h"
 
 namespace cede::bench {
 
 class VhostUserTarget {
  public:
-  // Throws std::runtime_error.
-  explicit VhostUserTarget(const ServerSocket& socket);
+  // `socket`: the path. Throws std::runtime_error.
+  explicit VhostUserTarget(const std::string& socket);
 
   void prepare(std::uint32_t /*depth*/, std::uint32_t bytes) { bytes_ = bytes; }
   [[nodiscard]] std::span<std::byte> buffer(std::uint32_t slot) {

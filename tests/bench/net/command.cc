@@ -47,13 +47,7 @@ NetCommand::NetCommand(CLI::App& app)
   app_->add_option("--repetitions", repetitions_, "Samples of each system and workload")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app_->add_option("--workload", workloads_,
-                   "Only workloads whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--system", systems_, "Only systems whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--json", json_,
-                   "Write the results to this file; -: to standard output, instead of the tables");
+  add_choices(*app_, workloads_, systems_, json_);
   app_->add_flag("--quick", quick_, "A smoke test: samples too short to mean anything");
 }
 

@@ -2,6 +2,7 @@
 // Two network namespaces joined by a system under test: left is kLeft, right is kRight.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,7 +38,7 @@ class Join {
 struct JoinKind {
   std::string_view name;
   std::string_view what;
-  std::unique_ptr<Join> (*start)();
+  std::function<std::unique_ptr<Join>()> start;
 };
 
 [[nodiscard]] std::span<const JoinKind> join_kinds();

@@ -16,11 +16,6 @@ namespace {
 using test::NetStack;
 using test::NetworkNamespace;
 
-// For ip(8), which takes a path for a name that has a slash in it.
-std::string path_of(const NetworkNamespace& space) {
-  return fmt::format("/proc/{}/fd/{}", ::getpid(), space.fd());
-}
-
 void configure(const NetworkNamespace& space, const std::string& interface, const char* address) {
   space.must(
       fmt::format("ip addr add {}/24 dev {} && ip link set {} up", address, interface, interface));
@@ -64,7 +59,7 @@ class BridgeJoin final : public Join {
     middle_.must(
         fmt::format("ip link add {0} type veth peer name veth0 netns {1} && "
                     "ip link set {0} master br0 up",
-                    port, path_of(space)));
+                    port, space.path()));
   }
 
   NetworkNamespace middle_;
@@ -78,7 +73,7 @@ class VdeJoin final : public Join {
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
     const Fd input(ends[0]);
     input_ = Fd(ends[1]);
-    switch_ = start_server({"nsenter", "--net=" + path_of(middle_), "sh", "-c",
+    switch_ = start_server({"nsenter", "--net=" + middle_.path(), "sh", "-c",
                             fmt::format("exec vde_switch --sock {} --mgmt {} --tap tapa --tap tapb "
                                         "</proc/self/fd/{}",
                                         folder_.path("ctl"), folder_.path("mgmt"), input.get())},
@@ -95,7 +90,7 @@ class VdeJoin final : public Join {
 
  private:
   void move(const char* tap, const NetworkNamespace& space) const {
-    const std::string line = fmt::format("ip link set {} netns {}", tap, path_of(space));
+    const std::string line = fmt::format("ip link set {} netns {}", tap, space.path());
     for (int i = 0; i < 100 && middle_.command(fmt::format("ip link show {}", tap)).status != 0;
          ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -117,7 +112,7 @@ std::unique_ptr<Join> make() {
 }  // namespace
 
 std::span<const JoinKind> join_kinds() {
-  static constexpr std::array<JoinKind, 3> kKinds{{
+  static const std::array<JoinKind, 3> kKinds{{
       {"cede", "Cede: two TAP endpoints and cede-switch", make<CedeJoin>},
       {"bridge", "Linux: two veth pairs and a bridge", make<BridgeJoin>},
       {"vde", "vde_switch with two TAPs", make<VdeJoin>},

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/net/join.h"
 #include "tests/bench/net/sample.h"
 
 namespace cede::bench {
@@ -40,9 +41,13 @@ struct NetWorkload {
   double per_scale = 1;
   bool timed = false;  // has p50 and p99
   std::vector<NetSystem> systems;
+  std::string_view compared;  // the system whose rate is given over each other's
 };
 
 [[nodiscard]] std::vector<NetWorkload> net_workloads();
+// Those that every kind of join can be put under.
+[[nodiscard]] std::vector<NetWorkload> join_workloads(std::span<const JoinKind> kinds,
+                                                      std::string_view compared);
 
 struct NetGoal {
   std::string_view workload;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
 
@@ -22,9 +23,10 @@ Spread spread_over(const std::vector<NetSample>& samples, Value value) {
   return spread_of(std::move(values));
 }
 
-// Cede's rate over another's, repetition by repetition: the two samples of one are neighbours in
-// time, so a change of the machine between repetitions does not count.
+// One system's rate over another's, repetition by repetition: the two samples of one are neighbours
+// in time, so a change of the machine between repetitions does not count.
 struct Ratio {
+  std::string_view over;
   std::string_view under;
   Spread spread;
   std::optional<double> wanted;
@@ -38,15 +40,18 @@ std::optional<double> goal_of(std::string_view workload, std::string_view under)
 }
 
 std::vector<Ratio> ratios(const NetResult& result) {
-  std::vector<Ratio> found;
   const auto& systems = result.workload.systems;
-  if (systems.empty() || systems.front().name != "cede") return found;
-  for (std::size_t s = 1; s < systems.size(); ++s) {
+  const auto compared = std::ranges::find(systems, result.workload.compared, &NetSystem::name);
+  if (compared == systems.end()) return {};
+  const auto& over = result.samples[static_cast<std::size_t>(compared - systems.begin())];
+  std::vector<Ratio> found;
+  for (std::size_t s = 0; s < systems.size(); ++s) {
+    if (systems[s].name == compared->name) continue;
     std::vector<double> values;
-    for (std::size_t i = 0; i < result.samples[s].size(); ++i) {
-      values.push_back(result.samples[0][i].rate / result.samples[s][i].rate);
+    for (std::size_t i = 0; i < over.size(); ++i) {
+      values.push_back(over[i].rate / result.samples[s][i].rate);
     }
-    found.push_back({systems[s].name, spread_of(std::move(values)),
+    found.push_back({compared->name, systems[s].name, spread_of(std::move(values)),
                      goal_of(result.workload.name, systems[s].name)});
   }
   return found;
@@ -101,8 +106,8 @@ std::string table(const NetResult& result) {
     text += fmt::format(" {}\n", processor_use(workload, samples));
   }
   for (const Ratio& ratio : ratios(result)) {
-    text += fmt::format("  cede / {}: {:.2f}x ({:.2f}..{:.2f})", ratio.under, ratio.spread.median,
-                        ratio.spread.least, ratio.spread.most);
+    text += fmt::format("  {} / {}: {:.2f}x ({:.2f}..{:.2f})", ratio.over, ratio.under,
+                        ratio.spread.median, ratio.spread.least, ratio.spread.most);
     if (ratio.wanted) {
       text += fmt::format("   goal {:.2f}: {}", *ratio.wanted,
                           ratio.spread.median >= *ratio.wanted ? "met" : "NOT MET");
@@ -130,7 +135,7 @@ json::object from_sample(const NetWorkload& workload, const NetSample& sample) {
 }
 
 json::object from_ratio(const Ratio& ratio) {
-  json::object object{{"over", "cede"},
+  json::object object{{"over", ratio.over},
                       {"under", ratio.under},
                       {"median", ratio.spread.median},
                       {"min", ratio.spread.least},

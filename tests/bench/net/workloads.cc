@@ -13,6 +13,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+constexpr std::string_view kCede = "cede";
+
 class Joined final : public Subject {
  public:
   using Load = NetSample (*)(const Join&, nanoseconds, Meter);
@@ -30,9 +32,9 @@ class Joined final : public Subject {
 };
 
 // Every join under this load.
-std::vector<NetSystem> joins(Joined::Load load) {
+std::vector<NetSystem> joins(std::span<const JoinKind> kinds, Joined::Load load) {
   std::vector<NetSystem> systems;
-  for (const JoinKind& kind : join_kinds()) {
+  for (const JoinKind& kind : kinds) {
     systems.push_back({kind.name, kind.what, [start = kind.start, load] {
                          return std::make_unique<Joined>(start(), load);
                        }});
@@ -58,28 +60,35 @@ NetSystem alone(std::string_view name, std::string_view what, Alone::Load load) 
 
 }  // namespace
 
-std::vector<NetWorkload> net_workloads() {
+std::vector<NetWorkload> join_workloads(std::span<const JoinKind> kinds,
+                                        std::string_view compared) {
   return {
-      {"tcp", "one TCP connection", "Gb/s", 1e9, "GB", 8e9, false, joins(run_tcp)},
+      {"tcp", "one TCP connection", "Gb/s", 1e9, "GB", 8e9, false, joins(kinds, run_tcp), compared},
       {"udp-64", "UDP in frames of 64 bytes", "kpps", 1e3, "million packets", 1e6, false,
-       joins(run_udp)},
+       joins(kinds, run_udp), compared},
       {"ping", "ICMP echoes, one after the other", "per s", 1, "million echoes", 1e6, true,
-       joins(run_ping)},
+       joins(kinds, run_ping), compared},
       {"ping-1ms", "the same with pauses of a millisecond", "per s", 1, "million echoes", 1e6, true,
-       joins(run_slow_ping)},
-      {"pmd-64",
-       "frames of 64 bytes from testpmd to testpmd",
-       "Mpps",
-       1e6,
-       "million packets",
-       1e6,
-       false,
-       {alone("cede", "virtio_user, Cede's vhost-user-net and cede-switch, virtio_user",
-              run_pmd_cede),
-        alone("net_vhost", "virtio_user to net_vhost", run_pmd_direct),
-        alone("three-spin", "virtio_user, a testpmd between two net_vhosts, virtio_user",
-              run_pmd_between)}},
+       joins(kinds, run_slow_ping), compared},
   };
+}
+
+std::vector<NetWorkload> net_workloads() {
+  std::vector<NetWorkload> all = join_workloads(join_kinds(), kCede);
+  all.push_back({"pmd-64",
+                 "frames of 64 bytes from testpmd to testpmd",
+                 "Mpps",
+                 1e6,
+                 "million packets",
+                 1e6,
+                 false,
+                 {alone(kCede, "virtio_user, Cede's vhost-user-net and cede-switch, virtio_user",
+                        run_pmd_cede),
+                  alone("net_vhost", "virtio_user to net_vhost", run_pmd_direct),
+                  alone("three-spin", "virtio_user, a testpmd between two net_vhosts, virtio_user",
+                        run_pmd_between)},
+                 kCede});
+  return all;
 }
 
 std::span<const NetGoal> net_goals() {

@@ -41,13 +41,7 @@ RecoveryCommand::RecoveryCommand(CLI::App& app)
   app_->add_option("--repetitions", repetitions_, "Samples of each row")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app_->add_option("--workload", workloads_,
-                   "Only workloads whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--system", systems_, "Only systems whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--json", json_,
-                   "Write the results to this file; -: to standard output, instead of the tables");
+  add_choices(*app_, workloads_, systems_, json_);
   app_->add_option("--images", images_,
                    "Where vmlinuz and driver-initramfs.cpio.gz are; without it no driver VM")
       ->check(CLI::ExistingDirectory);

@@ -13,7 +13,7 @@ namespace cede::bench {
 // One row of the table: a workload on a system. Set up for each sample anew, by the sample itself.
 struct RecoveryRow {
   std::string_view workload;
-  std::string system;
+  std::string_view system;
   std::string_view what;
   std::string_view unit;           // of a sample
   std::function<double()> sample;  // throws std::runtime_error

@@ -6,7 +6,7 @@
 #include "tests/bench/interrupt.h"
 #include "tests/bench/recovery/broker_load.h"
 #include "tests/bench/recovery/measurement.h"
-#include "tests/bench/recovery/running_system.h"
+#include "tests/bench/recovery/served_guest.h"
 
 namespace cede::bench {
 namespace {
@@ -15,55 +15,41 @@ using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
 constexpr unsigned kWarmUp = 100;
-constexpr unsigned kReads = 1000;
 constexpr unsigned kClients = 8;
 
 // From the kill to the first answer. A new system each time: the supervisor waits longer before a
 // life whose predecessor was short.
 double time_of_crash(const DriverKind& kind) {
-  RunningSystem system(kind);
-  for (unsigned i = 0; i < kWarmUp; ++i) (void)system.read();
+  ServedGuest guest(kind);
+  for (unsigned i = 0; i < kWarmUp; ++i) (void)guest.read();
   const auto begin = Clock::now();
-  system.kill_driver();
-  (void)system.read();
+  guest.kill_driver();
+  (void)guest.read();
   return Milliseconds(Clock::now() - begin).count();
 }
 
 // The longest that the guest waits for an answer.
 double pause_of_restart(const DriverKind& kind) {
-  RunningSystem system(kind);
-  for (unsigned i = 0; i < kWarmUp; ++i) (void)system.read();
-  system.begin_restart();
-  RunningSystem::Duration longest{};
+  ServedGuest guest(kind);
+  for (unsigned i = 0; i < kWarmUp; ++i) (void)guest.read();
+  guest.begin_restart();
+  ServedGuest::Duration longest{};
   do {
     throw_if_interrupted();
-    for (unsigned i = 0; i < kWarmUp; ++i) longest = std::max(longest, system.read());
-  } while (system.restarting());
+    for (unsigned i = 0; i < kWarmUp; ++i) longest = std::max(longest, guest.read());
+  } while (guest.restarting());
   return Milliseconds(longest).count();
-}
-
-// Of one read after another, so that each waits for all bells on its way.
-double time_of_read(const DriverKind& kind) {
-  RunningSystem system(kind);
-  for (unsigned i = 0; i < kWarmUp; ++i) (void)system.read();
-  RunningSystem::Duration all{};
-  for (unsigned i = 0; i < kReads; ++i) all += system.read();
-  return std::chrono::duration<double, std::micro>(all).count() / kReads;
 }
 
 }  // namespace
 
 std::vector<RecoveryRow> recovery_rows(bool quick, const std::filesystem::path& images) {
-  std::vector<DriverKind> kinds{process_driver()};
-  if (!images.empty()) kinds.push_back(vm_driver(images));
   std::vector<RecoveryRow> rows;
-  for (const DriverKind& kind : kinds) {
+  for (const DriverKind& kind : driver_kinds(images)) {
     rows.push_back({"crash", kind.name, "from kill -9 to the first read's answer", "ms",
                     [kind] { return time_of_crash(kind); }});
     rows.push_back({"restart", kind.name, "a guest's longest wait during cede restart", "ms",
                     [kind] { return pause_of_restart(kind); }});
-    rows.push_back({"read", kind.name, "4 KiB, one after another, without a crash", "us",
-                    [kind] { return time_of_read(kind); }});
   }
   const unsigned sessions = quick ? 5 : 100;
   const auto duration = std::chrono::milliseconds(quick ? 200 : 2000);

@@ -89,7 +89,7 @@ class RealBroker : public testing::Test, public SessionObserver {
   [[nodiscard]] Device& of(std::size_t index) { return index == 0 ? vda_ : vdb_; }
   [[nodiscard]] Domain& root() { return broker_.root(); }
   [[nodiscard]] bool service_until(const std::function<bool()>& done) {
-    return test::eventually([&] {
+    return eventually([&] {
       EXPECT_EQ(client_.service(std::chrono::steady_clock::now()), Status::Ok);
       return done();
     });

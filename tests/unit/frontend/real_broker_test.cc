@@ -99,7 +99,7 @@ TEST_F(RealBroker, AnAccountThatCannotPayIsToldSoUntilItCan) {
                        *this);
   (void)root().grant(poor, driver.domain, 0, "vdb");
   const auto service_until_failures = [&](std::size_t count) {
-    return test::eventually([&] {
+    return eventually([&] {
       EXPECT_EQ(client.service(std::chrono::steady_clock::now()), Status::Ok);
       return vda_.failures.size() >= count;
     });
@@ -111,7 +111,7 @@ TEST_F(RealBroker, AnAccountThatCannotPayIsToldSoUntilItCan) {
   fund.subject = poor.handle();
   fund.pages = 1;
   ASSERT_EQ(root().request(fund).message.status, Status::Ok);
-  ASSERT_TRUE(test::eventually([&] {
+  ASSERT_TRUE(eventually([&] {
     EXPECT_EQ(client.service(std::chrono::steady_clock::now()), Status::Ok);
     return driver.domain.has(MessageType::Offer);
   }));

@@ -117,7 +117,7 @@ TEST(Shim, ABrokerThatReadsLateMissesNothing) {
   const auto handle = [](std::uint32_t i) { return Handle{.index = i, .generation = 1}; };
   for (std::uint32_t i = 0; i < kOffers; ++i) {
     // Without descriptors: each is answered by a Refuse.
-    ASSERT_TRUE(test::eventually([&] { return shim.tell(Offer, handle(i)) == Status::Ok; })) << i;
+    ASSERT_TRUE(eventually([&] { return shim.tell(Offer, handle(i)) == Status::Ok; })) << i;
   }
   for (std::uint32_t i = 0; i < kOffers; ++i) shim.expect(Refuse, handle(i));
 }
@@ -205,7 +205,7 @@ TEST(Shim, AGuestThatDoesNotReadIsGivenUp) {
     }
     return shim.process().wait(std::chrono::milliseconds(0)).has_value();
   };
-  EXPECT_TRUE(test::eventually(given_up));
+  EXPECT_TRUE(eventually(given_up));
   expect_end(shim, 1, "it does not read");
 }
 

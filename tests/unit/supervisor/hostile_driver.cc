@@ -3,6 +3,7 @@
 // for a while, and then turns. Takes cede-driver's options; whatever it does, it never lets go.
 //
 //   holds   answers nothing any more
+//   keeps   the same, and says that it has let go
 //   ids     answers a request that nobody made
 //   rings   answers nothing any more, and rings without end
 //   lies    says that all is done, and does nothing
@@ -78,6 +79,12 @@ class HostileDriver {
     if (!incoming) return;
     if (incoming->message.type == MessageType::Offer) accept(*incoming);
     if (incoming->message.type == MessageType::Connected) connected_ = true;
+    if (incoming->message.type == MessageType::Closing && options_.attack == "keeps") {
+      Message lie;
+      lie.type = MessageType::Release;
+      lie.subject = incoming->message.subject;
+      (void)link_.send(lie);
+    }
   }
 
   void accept(ControlLink::Incoming& offer) {

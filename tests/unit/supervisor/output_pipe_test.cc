@@ -60,5 +60,14 @@ TEST(RecentLines, KeepsAFewLinesOfBoundedLength) {
   EXPECT_EQ(recent.lines().back().size(), RecentLines::kMaxLineBytes);
 }
 
+TEST(RecentLines, TheirTextMakesAnotherTheSame) {
+  RecentLines recent;
+  recent.append("one\n\ntwo\nthr");
+  RecentLines other;
+  other.append(recent.text());
+  other.append("ee\n");
+  EXPECT_EQ(other.lines(), (std::deque<std::string>{"one", "", "two", "three"}));
+}
+
 }  // namespace
 }  // namespace cede::supervisor

@@ -162,6 +162,21 @@ TEST_F(SupervisorDeathTest, WhatWasLoggedStays) {
   down();
 }
 
+TEST_F(SupervisorDeathTest, WhatAnAuditHasFoundStays) {
+  describe({.bob = "audit = true"});
+  up();
+  const auto audit = [] { return domain("bob").at("audit").as_array(); };
+  EXPECT_TRUE(eventually([&] { return !audit().empty(); })) << logs();
+  const json::array before = audit();
+  for (int i = 0; i < 2; ++i) kill_supervisor(supervisor());
+  EXPECT_EQ(audit(), before);
+  ::kill(pid_of("bob"), SIGKILL);  // its next life is audited, too
+  EXPECT_TRUE(eventually([&] { return audit().size() > before.size(); })) << logs();
+  EXPECT_EQ(audit().front(), before.front());
+  expect_whole();
+  down();
+}
+
 TEST_F(SupervisorDeathTest, WhileTheSystemStarts) {
   auto asked =
       std::async(std::launch::async, [this] { return cede("up " + description_.string()); });

@@ -13,10 +13,10 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <fstream>
-#include <functional>
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/supervisor/support.h"
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/runtime_dir.h"
@@ -50,15 +50,6 @@ inline bool is_alive(pid_t pid) {
   std::ifstream stat(fmt::format("/proc/{}/stat", pid));
   std::string id, name, state;
   return stat >> id >> name >> state && state != "Z";
-}
-
-inline bool eventually(const std::function<bool()>& done) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
 }
 
 class SystemTest : public testing::Test {

@@ -14,19 +14,12 @@
 #include <vector>
 
 #include "protocols/virtio_net.h"
+#include "tests/support/eventually.h"
 #include "tests/support/net_stack.h"
 #include "tests/support/network_namespace.h"
 
 namespace cede::test {
 namespace {
-
-bool eventually(const std::function<bool()>& done) {
-  for (int i = 0; i < 2000; ++i) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 supervisor::Programs programs() {
   return {CEDE_BROKER_BINARY, {}, CEDE_SWITCH_BINARY, CEDE_FRONTEND_BINARY, {}};

@@ -10,6 +10,7 @@
 #include <memory>
 #include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/support/network_namespace.h"
 #include "tests/support/stub_switch.h"
 
@@ -18,14 +19,6 @@ namespace {
 
 using test::NetworkNamespace;
 using test::StubSwitch;
-
-bool eventually(const std::function<bool()>& done) {
-  for (int i = 0; i < 1000; ++i) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 // A namespace with an address on its TAP, and the endpoint's thread.
 struct Host {

@@ -6,12 +6,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <optional>
@@ -22,6 +20,7 @@
 #include "protocols/ivshmem.h"
 #include "protocols/posix/doorbell.h"
 #include "protocols/posix/scheduling.h"
+#include "protocols/posix/start_up.h"
 #include "protocols/session.h"
 #include "vmm/qemu/ivshmem_server.h"
 #include "vmm/qemu/shim/sandbox.h"
@@ -70,13 +69,6 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
 }
 
-Fd inherited(int raw, const char* option) {
-  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) {
-    throw std::runtime_error(fmt::format("{} {}: no such descriptor", option, raw));
-  }
-  return Fd(raw);
-}
-
 Fd inherited_socket(int raw, const char* option, int type) {
   Fd socket = inherited(raw, option);
   int is = 0;
@@ -121,17 +113,6 @@ IvshmemEnds set_up_bells(const Options& options) {
   }
   throw std::runtime_error(
       fmt::format("cannot set up {} bells: {}", options.ports, to_string(bells.status())));
-}
-
-// SIGTERM and SIGINT become readable here; SIGPIPE becomes an error where it arises.
-Fd stop_signals() {
-  (void)std::signal(SIGPIPE, SIG_IGN);
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  return Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 int serve(const Options& options) {

@@ -47,11 +47,9 @@ constexpr lockdown::CallWithArgument kLookAtSeals[] = {
 }  // namespace
 
 void enter_sandbox(std::optional<uid_t> uid, std::optional<gid_t> gid) {
-  if (!lockdown::enter_empty_root()) {
+  if (!lockdown::leave_host(uid, gid)) {
     spdlog::warn("no privilege to leave the file system; seccomp alone keeps this shim from it");
   }
-  if (uid) lockdown::become(*uid, *gid);
-  lockdown::forbid_gains();
   lockdown::allow_only(kSystemCalls, kLookAtSeals);
 }
 
