@@ -27,7 +27,12 @@ std::string processor_model() {
   return "unknown processor";
 }
 
-// The processors that this process may run on.
+}  // namespace
+
+unsigned processors() noexcept {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
 std::vector<int> allowed_processors() {
   std::vector<int> found;
   cpu_set_t allowed;
@@ -38,18 +43,11 @@ std::vector<int> allowed_processors() {
   return found;
 }
 
-// Runs the calling thread there and nowhere else.
-bool pin_to(int cpu) {
+bool pin_to(int cpu) noexcept {
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
   return ::sched_setaffinity(0, sizeof one, &one) == 0;
-}
-
-}  // namespace
-
-unsigned processors() noexcept {
-  return std::max(1U, std::thread::hardware_concurrency());
 }
 
 std::string describe_machine() {

@@ -6,12 +6,18 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace cede::bench {
 
 // "AMD EPYC, 2 cores, Linux 6.1.0-18-amd64"
 [[nodiscard]] std::string describe_machine();
 [[nodiscard]] unsigned processors() noexcept;
+
+// The processors that this process may run on.
+[[nodiscard]] std::vector<int> allowed_processors();
+// Runs the calling thread there and nowhere else. False: it may not.
+[[nodiscard]] bool pin_to(int cpu) noexcept;
 
 // Processor time of a process, all of its threads, ended ones and the kernel's workers for its
 // io_uring included. 0 once it has ended.

@@ -8,6 +8,7 @@
 #include "tests/bench/interrupt.h"
 #include "tests/bench/net/command.h"
 #include "tests/bench/recovery/command.h"
+#include "tests/bench/ring/command.h"
 #include "tests/bench/scale/command.h"
 #include "tests/bench/vm/command.h"
 
@@ -19,6 +20,7 @@ int run(int argc, char** argv) {
   cede::bench::BlkCommand blk(app);
   cede::bench::NetCommand net(app);
   cede::bench::RecoveryCommand recovery(app);
+  cede::bench::RingCommand ring(app);
   cede::bench::ScaleCommand scale(app);
   cede::bench::VmCommand vm(app);
   try {
@@ -28,6 +30,7 @@ int run(int argc, char** argv) {
   }
   cede::bench::catch_interrupts();
   if (recovery.chosen()) return recovery.run();
+  if (ring.chosen()) return ring.run();
   if (scale.chosen()) return scale.run();
   if (vm.chosen()) return vm.run();
   return net.chosen() ? net.run() : blk.run();

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/recovery/broker_load.h"
 
-#include <sys/socket.h>
-
 #include <atomic>
-#include <cerrno>
 #include <exception>
-#include <optional>
-#include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "tests/bench/interrupt.h"
-#include "tests/bench/server_process.h"
-#include "tests/support/broker_domain.h"
-#include "tests/support/test_cgroup.h"
-#include "vmm/supervisor/programs.h"
+#include "tests/bench/session_pair.h"
 
 namespace cede::bench {
 namespace {
@@ -24,66 +15,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
-constexpr std::uint32_t kBudgetPages = 1U << 16;
-
-// A broker, which charges clients by the memory cgroup where there is one that we may use.
-class Broker {
- public:
-  Broker() {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-      throw std::system_error(errno, std::generic_category(), "capability socket");
-    }
-    root_.emplace(Handle{0, 1}, Fd(ends[0]));
-    const Fd theirs(ends[1]);
-    std::vector<std::string> words = {supervisor::find_programs().broker.string(),
-                                      "--root-fd",
-                                      std::to_string(theirs.get()),
-                                      "--budget-pages",
-                                      std::to_string(kBudgetPages),
-                                      "--log-level",
-                                      "error"};
-    if (!cgroup_.path().empty()) words.insert(words.end(), {"--cgroup", cgroup_.path()});
-    process_ = start_server(std::move(words), {theirs.get()});
-  }
-  Broker(const Broker&) = delete;
-  Broker& operator=(const Broker&) = delete;
-  ~Broker() {
-    root_.reset();  // its end
-    (void)process_.wait(test::kPatience);
-  }
-
-  [[nodiscard]] test::Domain& root() { return *root_; }
-
- private:
-  test::TestCgroup cgroup_;
-  Process process_;
-  std::optional<test::Domain> root_;
-};
-
-struct Pair {
-  explicit Pair(test::Domain& root)
-      : client(root.create_child(2 * kSessionPages, "client")),
-        driver(root.create_child(0, "driver")),
-        grant(root.grant(client, driver, 0, "device")) {}
-
-  [[nodiscard]] test::LiveSession connect() {
-    return test::connect_session(client, driver, grant, test::small_geometry(kSessionPages));
-  }
-  void disconnect(test::LiveSession session) {
-    test::close_session(client, driver, std::move(session));
-  }
-
-  test::Domain client;
-  test::Domain driver;
-  Handle grant;
-};
-
 }  // namespace
 
 SessionTimes time_sessions(unsigned sessions) {
   Broker broker;
-  Pair pair(broker.root());
+  SessionPair pair(broker.root(), kSessionPages);
   SessionTimes times;
   for (unsigned i = 0; i < sessions; ++i) {
     throw_if_interrupted();
@@ -99,12 +35,12 @@ SessionTimes time_sessions(unsigned sessions) {
 
 double churn(unsigned clients, std::chrono::nanoseconds duration) {
   Broker broker;
-  std::vector<Pair> pairs;
-  for (unsigned i = 0; i < clients; ++i) pairs.emplace_back(broker.root());
+  std::vector<SessionPair> pairs;
+  for (unsigned i = 0; i < clients; ++i) pairs.emplace_back(broker.root(), kSessionPages);
   std::atomic<unsigned> sessions = 0;
   std::vector<std::exception_ptr> failures(clients);
   const auto begin = Clock::now();
-  const auto come_and_go = [&](Pair& pair, std::exception_ptr& failure) noexcept {
+  const auto come_and_go = [&](SessionPair& pair, std::exception_ptr& failure) noexcept {
     try {
       while (Clock::now() - begin < duration && !interrupted()) {
         pair.disconnect(pair.connect());

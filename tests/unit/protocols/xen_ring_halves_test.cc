@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "protocols/ring.h"
-#include "tests/unit/protocols/xen_ring.h"
+#include "tests/support/xen_ring.h"
 
 namespace cede::test {
 namespace {

@@ -3,7 +3,7 @@
 // every decision compared after each.
 //
 // Where the two differ, and why, is the last part: ours believes a peer less.
-#include "tests/unit/protocols/xen_ring.h"
+#include "tests/support/xen_ring.h"
 
 #include <gtest/gtest.h>
 

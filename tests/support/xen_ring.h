@@ -3,8 +3,9 @@
 // blkback use them: the reference that protocols/ring.h is compared with.
 //
 // The macros name the shared fields through `sring`, so they run over any struct that has those
-// names. XenShared is Xen's own layout, from DEFINE_RING_TYPES. CedeShared is ours: with it, Xen's
-// half of a ring can serve ours, in place.
+// names, and slots of any record that volatile copies of itself can be assigned to.
+// XenShared is Xen's own layout, from DEFINE_RING_TYPES. CedeShared is ours: with it, Xen's half of
+// a ring can serve ours, in place.
 #pragma once
 
 #include <atomic>
@@ -75,6 +76,8 @@ enum class Found : std::uint8_t { Nothing, Item, Overflow };
 // As blkfront's interrupt handler: one snapshot of rsp_prod, judged, then consumed to its end.
 template <class Shared>
 struct XenFront {
+  using Entry = decltype(Shared::ring[0].req);
+
   RING_IDX req_prod_pvt = 0;
   RING_IDX rsp_cons = 0;
   unsigned int nr_ents = 0;
@@ -88,7 +91,7 @@ struct XenFront {
   }
   bool full() { return RING_FULL(this); }
   unsigned int free_slots() { return RING_FREE_REQUESTS(this); }
-  void put(const Item& item) {
+  void put(const Entry& item) {
     *RING_GET_REQUEST(this, req_prod_pvt) = item;
     ++req_prod_pvt;
   }
@@ -98,7 +101,7 @@ struct XenFront {
     return notify;
   }
   bool overflow(RING_IDX producer) { return RING_RESPONSE_PROD_OVERFLOW(this, producer); }
-  Found take(Item& item) {
+  Found take(Entry& item) {
     if (snapshot == rsp_cons) {
       const RING_IDX producer = sring->rsp_prod;
       xen_rmb();
@@ -120,6 +123,8 @@ struct XenFront {
 // As blkback's loop.
 template <class Shared>
 struct XenBack {
+  using Entry = decltype(Shared::ring[0].req);
+
   RING_IDX rsp_prod_pvt = 0;
   RING_IDX req_cons = 0;
   unsigned int nr_ents = 0;
@@ -132,7 +137,7 @@ struct XenBack {
   }
   bool overflow(RING_IDX producer) { return RING_REQUEST_PROD_OVERFLOW(this, producer); }
   bool no_room_for_response() { return RING_REQUEST_CONS_OVERFLOW(this, req_cons); }
-  Found take(Item& item) {
+  Found take(Entry& item) {
     if (snapshot == req_cons) {
       const RING_IDX producer = sring->req_prod;
       xen_rmb();
@@ -144,7 +149,7 @@ struct XenBack {
     ++req_cons;
     return Found::Item;
   }
-  void put(const Item& item) {
+  void put(const Entry& item) {
     *RING_GET_RESPONSE(this, rsp_prod_pvt) = item;
     ++rsp_prod_pvt;
   }
