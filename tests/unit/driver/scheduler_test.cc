@@ -135,7 +135,8 @@ TEST(Scheduler, AllPlacesCanBeTaken) {
     scheduler.add(client, 1);
     costs[client] = 8192;
   }
-  auto served = serve_greedy(scheduler, costs, Cost{Scheduler::kMaxClients} * 8 * Scheduler::kQuantum);
+  auto served =
+      serve_greedy(scheduler, costs, Cost{Scheduler::kMaxClients} * 8 * Scheduler::kQuantum);
   for (const auto& [client, cost] : served) EXPECT_EQ(cost, 8 * Scheduler::kQuantum) << client;
   EXPECT_EQ(served.size(), Scheduler::kMaxClients);
 }
