@@ -42,7 +42,7 @@ class NetClient {
   NetClient(const Geometry& geometry, OfferFds fds)
       : NetClient(geometry, map(fds.region.get(), geometry.bytes()), std::move(fds)) {}
   // With a mapping that was made before the region was sealed.
-  NetClient(const Geometry& geometry, Mapping region, OfferFds fds)
+  NetClient(const Geometry& geometry, Mapping region, OfferFds&& fds)
       : geometry_(geometry),
         region_(std::move(region)),
         kick_(std::move(fds.kick)),

@@ -92,7 +92,8 @@ class Pinger {
     const timeval patience{patience_ms / 1000, patience_ms % 1000 * 1000};
     (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     std::array<char, 256> packet;
-    while (true) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+    while (std::chrono::steady_clock::now() < end) {
       const ssize_t size = ::recv(fd_.get(), packet.data(), packet.size(), 0);
       if (size < 0) return false;
       icmphdr answer;
@@ -103,6 +104,7 @@ class Pinger {
         return true;
       }
     }
+    return false;
   }
 
  private:
