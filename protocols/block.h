@@ -39,6 +39,11 @@ struct Request {
   std::uint32_t reserved = 0;
 
   static constexpr std::uint16_t kUnmap = 1;
+
+  // Does it move its extent of the payload pages?
+  [[nodiscard]] constexpr bool transfers() const noexcept {
+    return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_OUT;
+  }
 };
 
 struct Response {

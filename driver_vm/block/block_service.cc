@@ -166,6 +166,11 @@ bool BlockService::turn(Instant now) {
       continue;
     }
     const Verdict verdict = session.take(taken);
+    if (verdict == Verdict::Ready && session.busy_aside() && !taken.request.transfers()) {
+      session.hold(taken);
+      scheduler_.leave();
+      continue;
+    }
     worked = worked || verdict != Verdict::Empty;
     if (verdict != Verdict::Ready) {
       scheduler_.leave();
@@ -201,8 +206,7 @@ Scheduler::Cost BlockService::serve(BlockSession& session, const BlockSession::T
 void BlockService::run(BlockSession& session, const BlockSession::Taken& taken) {
   const Request& request = taken.request;
   std::byte* const memory = session.host().memory() + request.offset;
-  const bool moves = request.type == VIRTIO_BLK_T_IN || request.type == VIRTIO_BLK_T_OUT;
-  session.charge(moves ? request.length : 0);
+  session.charge(request.transfers() ? request.length : 0);
   if (request.type == VIRTIO_BLK_T_GET_ID) {
     std::ranges::copy(session.info().serial, reinterpret_cast<char*>(memory));
     answer(session, taken.ring, request.id, VIRTIO_BLK_S_OK);
@@ -220,12 +224,14 @@ void BlockService::run(BlockSession& session, const BlockSession::Taken& taken) 
   operation.ring = taken.ring;
   operation.id = request.id;
   operation.taken = now_;
+  if (!request.transfers()) session.set_busy_aside(true);
   disk_.start(operation);
 }
 
 void BlockService::finished(DiskRequest& request, DiskOutcome outcome) {
   auto& operation = static_cast<Operation&>(request);
   BlockSession& session = *operation.session;
+  if (!operation.transfers()) session.set_busy_aside(false);
   now_ = monotonic_now();
   BlockStats& stats = session.host().stats().block;
   count_done(stats, operation, outcome);

@@ -28,12 +28,22 @@ BlockSession::~BlockSession() {
   service_.forget(*this);
 }
 
+// What is held was never begun: the client may send it again.
+void BlockSession::stop() {
+  serving_ = false;
+  if (!held_) return;
+  rings_[held_->ring].ids[held_->request.id] = false;
+  --in_flight_;
+  held_.reset();
+}
+
 bool BlockSession::ready(Instant now) noexcept {
-  if (!serving_) return false;
+  if (!serving_ || (held_ && busy_aside_)) return false;
   if (parked_until_ != kNever) {
     if (now < parked_until_) return false;
     parked_until_ = kNever;
   }
+  if (held_) return true;
   return std::ranges::any_of(rings_, [](Ring& ring) { return ring.ring.peek() != Verdict::Empty; });
 }
 
@@ -47,6 +57,11 @@ bool BlockSession::within_limits(Instant now) noexcept {
 
 Verdict BlockSession::take(Taken& taken) noexcept {
   if (!serving_) return Verdict::Empty;
+  if (held_) {
+    taken = *held_;
+    held_.reset();
+    return Verdict::Ready;
+  }
   for (std::size_t tried = 0; tried < rings_.size(); ++tried) {
     const std::uint32_t index = next_ring_;
     next_ring_ = index + 1 == rings_.size() ? 0 : index + 1;
@@ -71,7 +86,7 @@ Verdict BlockSession::take(Taken& taken) noexcept {
 }
 
 void BlockSession::reject(std::string_view reason) noexcept {
-  serving_ = false;
+  stop();
   host_.reject(reason);
 }
 
@@ -104,7 +119,8 @@ void BlockSession::call(bool burst_over) noexcept {
 }
 
 bool BlockSession::arm() noexcept {
-  if (!serving_ || parked_until_ != kNever) return true;
+  // Whatever lets it go on also wakes.
+  if (!serving_ || parked_until_ != kNever || held_) return true;
   bool quiet = true;
   for (Ring& ring : rings_) quiet = ring.ring.arm() == Verdict::Empty && quiet;
   return quiet;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "driver_vm/block/request_check.h"
@@ -32,7 +33,7 @@ class BlockSession final : public DeviceSession {
   ~BlockSession() override;
 
   void start() override { serving_ = true; }
-  void stop() override { serving_ = false; }
+  void stop() override;
   [[nodiscard]] bool drained() const override {
     return in_flight_ == 0 && !unpublished_ && !call_owed_;
   }
@@ -48,6 +49,13 @@ class BlockSession final : public DeviceSession {
   [[nodiscard]] bool within_limits(Instant now) noexcept;
   // Takes one request, the rings in turn. Broken: the session is rejected.
   [[nodiscard]] Verdict take(Taken& taken) noexcept;
+  // An operation that moves nothing is the work of the kernel's workers, out of the scheduler's
+  // sight: a session has one of them under way, and takes nothing beyond the next one before that
+  // is done.
+  [[nodiscard]] bool busy_aside() const noexcept { return busy_aside_; }
+  void set_busy_aside(bool busy) noexcept { busy_aside_ = busy; }
+  // take() returns it again, when it may be begun.
+  void hold(const Taken& taken) noexcept { held_ = taken; }
   void reject(std::string_view reason) noexcept;
   // Counts against the limits.
   void charge(std::uint64_t bytes) noexcept;
@@ -75,6 +83,8 @@ class BlockSession final : public DeviceSession {
   std::vector<Ring> rings_;
   std::uint32_t next_ring_ = 0;
   std::uint32_t in_flight_ = 0;
+  std::optional<Taken> held_;
+  bool busy_aside_ = false;
   bool serving_ = false;
   bool unpublished_ = false;
   bool call_owed_ = false;

@@ -29,6 +29,10 @@ struct DiskRequest {
   std::uint32_t length = 0;
   std::uint64_t offset = 0;  // on the disk
   std::byte* memory = nullptr;
+
+  [[nodiscard]] bool transfers() const noexcept {
+    return kind == Kind::Read || kind == Kind::Write;
+  }
 };
 
 enum class DiskOutcome : std::uint8_t { Ok, Error, Unsupported };

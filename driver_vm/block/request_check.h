@@ -34,7 +34,7 @@ struct Judgement {
 
   const bool erase =
       request.type == VIRTIO_BLK_T_DISCARD || request.type == VIRTIO_BLK_T_WRITE_ZEROES;
-  const bool transfer = request.type == VIRTIO_BLK_T_IN || request.type == VIRTIO_BLK_T_OUT;
+  const bool transfer = request.transfers();
   const bool get_id = request.type == VIRTIO_BLK_T_GET_ID;
   const bool flush = request.type == VIRTIO_BLK_T_FLUSH;
   if (!erase && !transfer && !get_id && !flush) return kUnsupported;

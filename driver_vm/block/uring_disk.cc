@@ -68,12 +68,12 @@ void UringDisk::issue(Operation& operation) {
     entry.len = static_cast<std::uint32_t>(length);
     entry.buf_index = buffer;
   };
+  const std::size_t left = request.length - operation.done;
   const auto allocate = [&](std::uint32_t mode) {
     entry.opcode = IORING_OP_FALLOCATE;
-    entry.addr = request.length;
+    entry.addr = erase_piece(operation);
     entry.len = mode;
   };
-  const std::size_t left = request.length - operation.done;
   std::byte* const memory = request.memory + operation.done;
   switch (operation.method) {
     case Method::Read:
@@ -129,15 +129,29 @@ void UringDisk::completed(Operation& operation, std::int32_t result) {
         std::memcpy(operation.request->memory + operation.done, operation.bounce,
                     static_cast<std::size_t>(result));
       }
-      operation.done += static_cast<std::uint32_t>(result);
-      if (operation.done < operation.request->length) return issue(operation);
-      return finish(operation, DiskOutcome::Ok);
+      return advance(operation, static_cast<std::uint32_t>(result));
     case Method::PunchForAllocate:
       operation.method = Method::Allocate;
       return issue(operation);
-    default:
+    case Method::Allocate:
+      operation.method = Method::PunchForAllocate;
+      return advance(operation, erase_piece(operation));
+    case Method::Punch:
+    case Method::ZeroRange:
+      return advance(operation, erase_piece(operation));
+    case Method::Sync:
       return finish(operation, DiskOutcome::Ok);
   }
+}
+
+std::uint32_t UringDisk::erase_piece(const Operation& operation) noexcept {
+  return std::min(operation.request->length - operation.done, kErasePiece);
+}
+
+void UringDisk::advance(Operation& operation, std::uint32_t bytes) {
+  operation.done += bytes;
+  if (operation.done < operation.request->length) return issue(operation);
+  finish(operation, DiskOutcome::Ok);
 }
 
 void UringDisk::finish(Operation& operation, DiskOutcome outcome) {

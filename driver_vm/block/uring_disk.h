@@ -58,6 +58,9 @@ class UringDisk final : public Disk {
   [[nodiscard]] Method method_for(const DiskRequest& request) const noexcept;
   void issue(Operation& operation);
   void completed(Operation& operation, std::int32_t result);
+  [[nodiscard]] static std::uint32_t erase_piece(const Operation& operation) noexcept;
+  // So much of it is done.
+  void advance(Operation& operation, std::uint32_t bytes);
   void finish(Operation& operation, DiskOutcome outcome);
 
   int fd_;
@@ -66,6 +69,8 @@ class UringDisk final : public Disk {
   DiskClient* client_ = nullptr;
   static constexpr std::size_t kZeroes = 64 << 10;
   static constexpr std::size_t kBounce = 128 << 10;
+  // An erase has the file's lock, for which the writes of all clients wait.
+  static constexpr std::uint32_t kErasePiece = 1 << 20;
   PinnedMemory zeroes_;
   std::optional<PinnedMemory> bounce_;  // of all operations
   std::vector<std::unique_ptr<Operation>> operations_;

@@ -2,6 +2,8 @@
 // More of one kind of request than is fair, for ever.
 #pragma once
 
+#include <algorithm>
+
 #include "tests/attack/client.h"
 
 namespace cede::attack {
@@ -16,7 +18,9 @@ void storm_with_requests(Client& client, std::uint32_t depth, Make make) {
 // The same request without payload, on the whole ring.
 inline void storm_with_erasures(Client& client, std::uint16_t type, std::uint16_t flags = 0) {
   Disk& disk = client.disk();
-  const std::uint32_t bytes = type == VIRTIO_BLK_T_FLUSH ? 0 : disk.info.max_transfer;
+  const auto whole =
+      std::min<std::uint64_t>(disk.info.max_erase, disk.info.sectors * block::kSectorBytes);
+  const auto bytes = type == VIRTIO_BLK_T_FLUSH ? 0 : static_cast<std::uint32_t>(whole);
   storm_with_requests(client, disk.geometry.slots, [&](std::uint32_t i) {
     const std::uint64_t sectors = bytes / block::kSectorBytes;
     block::Request request =

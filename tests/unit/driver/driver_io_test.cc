@@ -103,6 +103,38 @@ TEST_P(DriverIo, ManyRequestsOnManyRingsAreAllAnsweredWithTheirOwnData) {
   EXPECT_EQ(driver.hang_up(), 0);
 }
 
+// A session has one of these under way, and the next one waits: none is forgotten.
+TEST_P(DriverIo, ManyErasesAndFlushesAreAllAnsweredAndAnothersReadAmongThem) {
+  constexpr std::uint32_t kSlots = 64;
+  DriverProcess driver(image_.path(), {"device=0,name=a,offset=0,length=4194304",
+                                       "device=1,name=b,offset=4194304,length=4194304"});
+  const auto bytes = pattern(8 * kMiB, 4);
+  image_.write(0, bytes);
+  auto storm = driver.connect(0, {.pages = 64, .rings = 2, .slot_bytes = 32, .slots = kSlots});
+  auto other = driver.connect(1);
+  for (std::uint32_t ring = 0; ring < 2; ++ring) {
+    for (std::uint32_t id = 0; id < kSlots; ++id) {
+      const std::uint16_t kinds[] = {VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_T_DISCARD};
+      storm.client->put(
+          id % 3 == 2 ? flush_request(id) : erase_request(kinds[id % 3], id, 0, 4 * kMiB), ring);
+    }
+    storm.client->publish(ring);
+  }
+  ASSERT_EQ(other.client->run(read_request(*other.client, 0, 8, 4096)), VIRTIO_BLK_S_OK);
+  EXPECT_TRUE(
+      same(other.client->payload(0, 4096), std::span(bytes).subspan(4 * kMiB + 4096, 4096)));
+  for (std::uint32_t ring = 0; ring < 2; ++ring) {
+    std::set<std::uint32_t> ids;
+    while (ids.size() < kSlots) {
+      const block::Response response = storm.client->response(ring);
+      ASSERT_EQ(response.status, VIRTIO_BLK_S_OK);
+      ASSERT_TRUE(ids.insert(response.id).second);
+    }
+  }
+  EXPECT_TRUE(same(image_.read(0, 4 * kMiB), std::vector<std::byte>(4 * kMiB)));
+  EXPECT_EQ(driver.hang_up(), 0);
+}
+
 TEST_P(DriverIo, FoolishRequestsAreAnsweredAndTheSessionGoesOn) {
   DriverProcess driver(image_.path(), {"device=0,name=a,offset=0,length=1048576,read_only",
                                        "device=1,name=b,offset=1048576,length=1048576"});

@@ -122,6 +122,19 @@ TEST_F(DriverLifecycle, WhatIsInFlightAtClosingIsAnsweredBeforeTheRelease) {
   EXPECT_EQ(driver_.stats(0).block.writes, answered);
 }
 
+TEST_F(DriverLifecycle, AnEraseThatWaitsForAnotherDoesNotHoldUpTheRelease) {
+  for (int life = 0; life < 20; ++life) {
+    auto [session, info, client] = driver_.connect(0);
+    for (std::uint32_t id = 0; id < 16; ++id) {
+      client->put(erase_request(VIRTIO_BLK_T_WRITE_ZEROES, id, 0, 65536));
+    }
+    client->publish();
+    driver_.send(MessageType::Closing, session);
+    driver_.expect(MessageType::Release, session);
+    driver_.send(MessageType::Closed, session, Status::Ok);
+  }
+}
+
 TEST_F(DriverLifecycle, AHundredSessionsLeaveNothingBehind) {
   const auto cycle = [this] {
     auto [session, info, client] = driver_.connect(0);

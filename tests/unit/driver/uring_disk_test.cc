@@ -14,9 +14,9 @@
 namespace cede::driver {
 namespace {
 
-constexpr std::size_t kBytes = 1 << 20;
+constexpr std::size_t kBytes = 4 << 20;
 constexpr std::size_t kFrom = 4096;
-constexpr std::size_t kLength = 200 << 10;  // more than the buffer of zeroes
+constexpr std::size_t kLength = (2 << 20) + 8192;  // several pieces of any kind
 
 class UringDiskErases : public testing::Test, public DiskClient {
  protected:
