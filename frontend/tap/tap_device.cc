@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "frontend/net/turn.h"
+
 namespace cede::frontend {
 
 using Outcome = TapQueue::Outcome;
@@ -15,10 +17,8 @@ using Trigger = EventLoop::Trigger;
 
 namespace {
 
-// Frames of one queue and direction in one pass.
-constexpr int kBatch = 64;
-// Bytes after which the driver may begin with what it has, though the pass goes on.
-constexpr std::uint32_t kHandful = 256 * 1024;
+// What a frame costs beside its bytes: a system call, and the host's whole network stack in it.
+constexpr std::uint32_t kPerFrame = 4096;
 // Changes of the link in one second: each takes a lock that the whole host shares.
 constexpr int kLinkChanges = 10;
 constexpr auto kSecond = std::chrono::seconds(1);
@@ -92,8 +92,7 @@ bool TapDevice::progress() {
 
 bool TapDevice::to_session(std::uint16_t pair) {
   bool moved = false;
-  std::uint32_t unpublished = 0;
-  for (int i = 0; i < kBatch; ++i) {
+  for (Turn turn(kPerFrame); !turn.over();) {
     const std::span<std::byte> room = session_->reserve(pair, net::kMaxFrame);
     starved_ |= room.empty();
     if (room.empty()) break;
@@ -103,30 +102,20 @@ bool TapDevice::to_session(std::uint16_t pair) {
     if (outcome == Outcome::Empty) break;
     judge(outcome);
     moved = true;
-    if (outcome != Outcome::Done) continue;
-    session_->send(pair, length, header);
-    unpublished += length;
-    if (unpublished >= kHandful) {
-      session_->publish();
-      unpublished = 0;
-    }
+    turn.spend(length);
+    if (outcome == Outcome::Done) session_->send(pair, length, header);
   }
   return moved;
 }
 
 bool TapDevice::to_tap(std::uint16_t pair) {
   bool moved = false;
-  std::uint32_t unpublished = 0;
-  for (int i = 0; i < kBatch && session_->receive(pair, frame_); ++i) {
+  for (Turn turn(kPerFrame); !turn.over() && session_->receive(pair, frame_);) {
     // Without a TAP they are taken nevertheless: an old frame is of no use to the next one.
     judge(retry_at_ ? Outcome::Dropped : queues_[pair].write(frame_));
+    turn.spend(frame_.length);
     session_->release(pair);
     moved = true;
-    unpublished += frame_.length;
-    if (unpublished >= kHandful) {
-      session_->publish();
-      unpublished = 0;
-    }
   }
   return moved;
 }
@@ -135,7 +124,7 @@ bool TapDevice::to_tap(std::uint16_t pair) {
 bool TapDevice::discard() {
   bool moved = false;
   for (TapQueue& queue : queues_) {
-    for (int i = 0; i < kBatch; ++i) {
+    for (Turn turn(kPerFrame); !turn.over(); turn.spend(0)) {
       net::Header header;
       std::uint32_t length = 0;
       const Outcome outcome = queue.read(header, {}, length);

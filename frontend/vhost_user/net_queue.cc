@@ -10,8 +10,6 @@ using Outcome = NetReceiveQueue::Outcome;
 
 namespace {
 
-// Frames taken at one visit, so that each queue gets its turn.
-constexpr std::uint32_t kBatch = 256;
 // So many are shown to both sides at a time, for them to begin while we copy the next ones.
 constexpr std::uint32_t kPublishEvery = 32;
 
@@ -52,7 +50,7 @@ bool NetTransmitQueue::pass(const GuestMemory& memory, frontend::NetDevice* sess
   starved_ = false;
   if (!serving()) return false;
   std::uint32_t taken = 0;
-  for (; taken < kBatch; ++taken) {
+  for (frontend::Turn turn(kPerFrame); !turn.over(); ++taken) {
     const std::uint16_t before = ring_.position();
     const Verdict verdict = ring_.take(memory, chain_);
     if (verdict == Verdict::Empty) break;
@@ -71,6 +69,7 @@ bool NetTransmitQueue::pass(const GuestMemory& memory, frontend::NetDevice* sess
       ring_.seek(before);
       break;
     }
+    turn.spend(static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, net::kMaxFrame)));
     ring_.put(chain_.head, chain_.slots, 0);
     if ((taken + 1) % kPublishEvery == 0) {
       if (session != nullptr) session->publish();

@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "frontend/net/net_device.h"
+#include "frontend/net/turn.h"
 #include "frontend/vhost_user/chain.h"
 #include "frontend/vhost_user/virtqueue.h"
 #include "frontend/vhost_user/vring.h"
 
 namespace cede::vhost_user {
+
+// What a frame costs beside its bytes, see Turn: 256 small ones are a turn.
+inline constexpr std::uint32_t kPerFrame = 1024;
 
 // What was agreed with the guest's driver about the header in front of each frame.
 struct NetFormat {

@@ -14,8 +14,6 @@ using net::Offload;
 
 namespace {
 
-// Frames delivered at one visit, so that each queue gets its turn.
-constexpr std::uint32_t kBatch = 256;
 // So many are given back to the driver and shown to the guest at a time.
 constexpr std::uint32_t kPublishEvery = 32;
 
@@ -196,13 +194,14 @@ bool VirtioNet::receive(std::uint16_t session_pair) {
   Incoming& incoming = incoming_[session_pair];
   NetReceiveQueue* const queue = receiver(session_pair);
   std::uint32_t taken = 0;
-  for (; taken < kBatch; ++taken) {
+  for (frontend::Turn turn(kPerFrame); !turn.over(); ++taken) {
     if (!incoming.held && !session_->receive(session_pair, incoming.frame)) break;
     incoming.held = true;
     const auto outcome = queue != nullptr ? queue->deliver(memory(), incoming.frame, format_)
                                           : NetReceiveQueue::Outcome::Lost;
     if (outcome == NetReceiveQueue::Outcome::Waits) break;
     if (outcome == NetReceiveQueue::Outcome::Lost) ++undeliverable_;
+    turn.spend(incoming.frame.length);
     session_->release(session_pair);
     incoming.held = false;
     if ((taken + 1) % kPublishEvery == 0) {
