@@ -18,9 +18,8 @@ constexpr std::uint64_t kDiskBytes = 32U << 20;
 constexpr std::chrono::seconds kHomecoming{90};
 // Longer than the broker's deadline for a driver that does not let go.
 constexpr std::chrono::seconds kCutOffPatience{25};
-// The light load on a hostile driver's disk.
-constexpr test::DiskLoad::Options kHostageLoad{.patience = std::chrono::seconds(40),
-                                               .rest = std::chrono::milliseconds(1)};
+// The load on a hostile driver's disk, at full rate until it turns.
+constexpr test::DiskLoad::Options kHostageLoad{.patience = std::chrono::seconds(40)};
 
 std::string client_lines(const char* name, const test::NetworkNamespace& space,
                          const char* address) {

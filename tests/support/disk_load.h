@@ -24,7 +24,6 @@ class DiskLoad {
  public:
   struct Options {
     std::chrono::seconds patience{60};  // a request not answered for so long is a failed one
-    std::chrono::microseconds rest{0};  // between two looks at the answers: a light load
   };
 
   // Throws std::runtime_error where nobody serves the socket.
@@ -107,7 +106,6 @@ class DiskLoad {
         if (!stopping_) begin(one.cookie);
       }
       client_.publish(0);
-      if (options_.rest.count() != 0) std::this_thread::sleep_for(options_.rest);
       if (count == 0 && !client_.wait(0, options_.patience)) {
         ++failed_;
         return;
