@@ -12,12 +12,15 @@ namespace cede::attack {
 
 class Impostor {
  public:
-  // From here on the supervisors that this process starts find their programs in a directory of
-  // ours, where `program` is the attacker once, when `word` is among its arguments; otherwise it is
-  // what it was. A program that is in the folder `weakened`, where there is one, goes before the
+  // While it is there, the supervisors that this process starts find their programs in a directory
+  // of ours, where `program` is the attacker once, when `word` is among its arguments; otherwise it
+  // is what it was. A program that is in the folder `weakened`, where there is one, goes before the
   // sound one of its name. Throws std::runtime_error.
   Impostor(std::string_view attack, const std::string& program, const std::string& word,
            const std::string& weakened);
+  Impostor(const Impostor&) = delete;
+  Impostor& operator=(const Impostor&) = delete;
+  ~Impostor();
 
   [[nodiscard]] Signs& signs() noexcept { return signs_; }
 
@@ -25,6 +28,7 @@ class Impostor {
   void link_programs(const std::string& replaced, const std::filesystem::path& weakened) const;
 
   Signs signs_;
+  std::string libexec_;  // what CEDE_LIBEXEC was
 };
 
 }  // namespace cede::attack

@@ -59,15 +59,18 @@ TrialPlan plan_of(const Options& options, System system) {
 }
 
 std::vector<Trial> try_all(const Options& options, const std::vector<const Attack*>& attacks) {
-  std::vector<Trial> trials;
+  std::vector<std::pair<const Attack*, System>> all;
   for (const Attack* attack : attacks) {
     for (const System system : options.systems) {
-      bench::throw_if_interrupted();
-      if (!applies(*attack, system)) continue;
-      fmt::print(stderr, "\r\033[K{} of {}: {} ({})", trials.size() + 1,
-                 attacks.size() * options.systems.size(), attack->name, to_string(system));
-      trials.push_back(try_attack(*attack, plan_of(options, system)));
+      if (applies(*attack, system)) all.emplace_back(attack, system);
     }
+  }
+  std::vector<Trial> trials;
+  for (const auto& [attack, system] : all) {
+    bench::throw_if_interrupted();
+    fmt::print(stderr, "\r\033[K{} of {}: {} ({})", trials.size() + 1, all.size(), attack->name,
+               to_string(system));
+    trials.push_back(try_attack(*attack, plan_of(options, system)));
   }
   fmt::print(stderr, "\r\033[K");
   return trials;
