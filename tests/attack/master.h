@@ -18,8 +18,12 @@ class Master {
   // Reads its disk as fast as it goes until the arena gives the sign.
   void behave_until_begun();
   static constexpr std::uint32_t kDepth = 8;
-  // One read more in flight, of `depth` at most: where there are as many, one less first.
+  static constexpr std::uint32_t kMost = 128;          // that can be in flight
+  static constexpr std::uint32_t kLargest = 1U << 20;  // bytes of a transfer
+  // One read of 4 KiB more in flight, of `depth` at most: where there are as many, one less first.
   void read_on(std::uint32_t depth = kDepth);
+  // The same with any request; its place on the disk is chosen here.
+  void go_on(std::uint32_t type, std::uint32_t bytes, std::uint32_t depth);
 
   [[nodiscard]] Stage& stage() { return stage_; }
   [[nodiscard]] test::VhostUserClient& disk() { return disk_; }
@@ -27,7 +31,7 @@ class Master {
  private:
   Stage& stage_;
   test::VhostUserClient disk_;
-  std::uint64_t next_ = 0;
+  std::uint64_t next_ = 0;  // request
 };
 
 }  // namespace cede::attack

@@ -101,6 +101,8 @@ class VhostUserClient {
   // The ring itself, for tests that break it.
   [[nodiscard]] std::span<vhost_user::Descriptor> descriptors(std::uint16_t queue) noexcept;
   void make_available(std::uint16_t queue, std::uint16_t head) noexcept;
+  [[nodiscard]] int kick_fd(std::uint16_t queue) const noexcept;
+  [[nodiscard]] int call_fd(std::uint16_t queue) const noexcept;
 
  private:
   struct Queue;

@@ -154,4 +154,12 @@ void VhostUserClient::make_available(std::uint16_t index, std::uint16_t head) no
   publish(index);
 }
 
+int VhostUserClient::kick_fd(std::uint16_t index) const noexcept {
+  return queues_[index]->kick.get();
+}
+
+int VhostUserClient::call_fd(std::uint16_t index) const noexcept {
+  return queues_[index]->call.get();
+}
+
 }  // namespace cede::test

@@ -2,6 +2,7 @@
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
 #include "tests/attack/data_plane/disk_storm.h"
+#include "tests/attack/master.h"
 
 namespace cede::attack {
 namespace {
@@ -10,13 +11,18 @@ void run(Client& client) {
   storm_with_erasures(client, VIRTIO_BLK_T_FLUSH);
 }
 
+void run_on_vhost_user(Master& master) {
+  while (true) master.go_on(VIRTIO_BLK_T_FLUSH, 0, Master::kMost);
+}
+
 const Entry entry{
     {.name = "flush-storm",
      .family = "data-plane",
      .source = "fsync of one tenant stalls all (Split-Level I/O Scheduling, SOSP 2015)",
      .does = "flushes, with every slot of its ring",
      .holds = "flushes cost their sender, and the victim keeps its share",
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack

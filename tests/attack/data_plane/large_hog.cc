@@ -2,6 +2,7 @@
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
 #include "tests/attack/data_plane/disk_storm.h"
+#include "tests/attack/master.h"
 
 namespace cede::attack {
 namespace {
@@ -16,13 +17,18 @@ void run(Client& client) {
   });
 }
 
+void run_on_vhost_user(Master& master) {
+  while (true) master.go_on(VIRTIO_BLK_T_IN, Master::kLargest, Master::kMost);
+}
+
 const Entry entry{
     {.name = "large-hog",
      .family = "data-plane",
      .source = "round robin by requests is not by bytes",
      .does = "keeps every slot of its ring full of the longest transfers that there are",
      .holds = "the victim, with 4 KiB at a time, keeps its share",
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -5,6 +5,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/bare_session.h"
+#include "tests/attack/master.h"
 
 namespace cede::attack {
 namespace {
@@ -49,13 +50,23 @@ void run(Client& client) {
   }
 }
 
+void run_on_vhost_user(Master& master) {
+  const int call = master.disk().call_fd(0);
+  (void)::fcntl(call, F_SETFL, 0);
+  const std::uint64_t full = UINT64_MAX - 1;
+  (void)!::write(call, &full, sizeof full);
+  // Not so deep that an answer had to be waited for: nobody hears the bell.
+  for (std::uint32_t i = 0; i < Master::kDepth; ++i) master.read_on(Master::kMost);
+}
+
 const Entry entry{
     {.name = "clear-nonblock",
      .family = "revocation",
      .source = "a shared eventfd: O_NONBLOCK is the open file's; hangs a vhost-user server",
      .does = "makes its doorbells block, fills the queues of both and hears no bell",
      .holds = "the driver's own ends are other open files, and it waits for nobody",
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack

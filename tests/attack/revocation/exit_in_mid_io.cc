@@ -5,6 +5,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/master.h"
 
 namespace cede::attack {
 namespace {
@@ -23,13 +24,19 @@ void run(Client& client) {
   ::_exit(0);
 }
 
+void run_on_vhost_user(Master& master) {
+  for (std::uint32_t i = 0; i < Master::kMost; ++i) master.read_on(Master::kMost);
+  ::_exit(0);
+}
+
 const Entry entry{{.name = "exit-in-mid-io",
                    .family = "revocation",
                    .source = "XSA-155, and any frontend that dies",
                    .does = "dies while the driver reads and writes all over its region",
                    .holds = "the pages stay until the driver is done with them, and then come home",
                    .fate = Fate::Either,
-                   .run = &run}};
+                   .run = &run,
+                   .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack

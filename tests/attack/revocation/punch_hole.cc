@@ -5,6 +5,7 @@
 #include <array>
 
 #include "tests/attack/attack.h"
+#include "tests/attack/master.h"
 #include "tests/attack/siege.h"
 
 namespace cede::attack {
@@ -24,12 +25,21 @@ void run(Client& client) {
                   });
 }
 
+void run_on_vhost_user(Master& master) {
+  const int memory = master.disk().memory_fd();
+  while (true) {
+    master.read_on();
+    (void)::fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, Master::kLargest);
+  }
+}
+
 const Entry entry{{.name = "punch-hole",
                    .family = "revocation",
                    .source = "memfd seals: SHRINK and GROW alone do not stop it",
                    .does = "takes the region's pages out of its file while the driver uses them",
                    .holds = "the kernel refuses",
-                   .run = &run}};
+                   .run = &run,
+                   .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack

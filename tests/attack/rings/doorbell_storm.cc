@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <thread>
 
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/master.h"
 
 namespace cede::attack {
 namespace {
@@ -18,12 +21,18 @@ void run(Client& client) {
   ring_for_ever();
 }
 
+void run_on_vhost_user(Master& master) {
+  const std::uint64_t one = 1;
+  while (true) (void)!::write(master.disk().kick_fd(0), &one, sizeof one);
+}
+
 const Entry entry{{.name = "doorbell-storm",
                    .family = "rings",
                    .source = "XSA-331, XSA-332, CVE-2020-27673",
                    .does = "rings both doorbells from two threads without having any work",
                    .holds = "the drivers grow deaf to that client, and to nobody else",
-                   .run = &run}};
+                   .run = &run,
+                   .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack
