@@ -66,7 +66,7 @@ Arena::Arena(const Attack& attack, System system, const std::string& weakened)
       system_(fmt::format("attack-{}", attack.name), description(system)),
       victims_(system_.socket("alice", "vda"), disk_, kDiskBytes, &namespaces_),
       servers_(servers()),
-      attacker_(attacker().pid) {
+      attacker_(attacker()) {
   if (attack.by_driver()) hostage_.emplace(system_.socket("bob", "vda"), kHostageLoad);
 }
 
@@ -91,8 +91,8 @@ std::vector<bench::ServerProcess> Arena::servers() const {
   return all;
 }
 
-bench::ServerProcess Arena::attacker() const {
-  return {attackers_name(), system_.domain(attackers_name()).at("pid").to_number<pid_t>()};
+pid_t Arena::attacker() const {
+  return system_.domain(attackers_name()).at("pid").to_number<pid_t>();
 }
 
 Phase Arena::measure(std::chrono::milliseconds duration) {
@@ -114,15 +114,13 @@ Phase Arena::measure(std::chrono::milliseconds duration) {
 }
 
 void Arena::await_cut_off() {
-  (void)eventually([this] { return heard().cut_off_ms || attacker().pid != attacker_; },
-                   kCutOffPatience);
+  (void)eventually([this] { return heard().cut_off_ms || attacker_is_gone(); }, kCutOffPatience);
 }
 
 void Arena::end_attack() {
-  const bench::ServerProcess now = attacker();
-  if (now.pid == attacker_) ::kill(now.pid, SIGKILL);
+  if (!attacker_is_gone()) ::kill(attacker_, SIGKILL);
   const bool back = eventually([&] {
-    const pid_t pid = attacker().pid;
+    const pid_t pid = attacker();
     return pid != attacker_ && pid > 0;
   });
   if (!back) throw std::runtime_error("the attacker's domain does not come back");
@@ -142,7 +140,7 @@ std::int64_t Arena::pages_unaccounted() const {
 }
 
 bool Arena::attacker_is_gone() const {
-  return attacker().pid != attacker_;
+  return attacker() != attacker_;
 }
 
 std::vector<std::string> Arena::lost_servers() const {

@@ -58,7 +58,7 @@ class Arena {
   [[nodiscard]] std::string attackers_name() const {
     return attack_.by_driver() ? "evil" : "mallory";
   }
-  [[nodiscard]] bench::ServerProcess attacker() const;
+  [[nodiscard]] pid_t attacker() const;  // its program's, now
   [[nodiscard]] std::vector<bench::ServerProcess> servers() const;
 
   const Attack& attack_;
@@ -70,7 +70,7 @@ class Arena {
   Victims victims_;
   std::optional<test::DiskLoad> hostage_;      // bob's, where a driver attacks
   std::vector<bench::ServerProcess> servers_;  // as they were in the beginning
-  pid_t attacker_ = 0;
+  pid_t attacker_ = 0;                         // in the beginning
 };
 
 }  // namespace cede::attack

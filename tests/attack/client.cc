@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/attack/random.h"
+
 namespace cede::attack {
 namespace {
 
@@ -106,10 +108,9 @@ void Client::close(Disk& disk) {
 
 void Client::behave_until_begun() {
   const std::uint64_t blocks = disk_->info.sectors / 8;
-  std::uint64_t seed = 1;
+  Random random;
   const auto read = [&](std::uint32_t i) {
-    seed = seed * 6364136223846793005U + 1442695040888963407U;
-    return disk_->request(VIRTIO_BLK_T_IN, (seed >> 33) % blocks * 8, 4096, i % kHonestDepth);
+    return disk_->request(VIRTIO_BLK_T_IN, random.below(blocks) * 8, 4096, i % kHonestDepth);
   };
   disk_->keep_busy(kHonestDepth, read, [this] { return stage_.begun(); });
   while (disk_->ring.in_flight() > 0 && disk_->answer()) {
@@ -117,17 +118,12 @@ void Client::behave_until_begun() {
   if (!stage_.begun()) throw std::runtime_error("the disk does not answer an honest client");
 }
 
-bool Client::await_cut_off() {
-  return await_cut_off(Handle{});
-}
-
 bool Client::await_cut_off(Handle session) {
   for (const auto deadline = steady_clock::now() + std::chrono::seconds(10);
        steady_clock::now() < deadline;) {
     bool gone = false;
     try {
-      gone = session.valid() ? broker_.has(MessageType::Closing, session)
-                             : broker_.has(MessageType::Closing);
+      gone = broker_.has(MessageType::Closing, session);
     } catch (const std::runtime_error&) {
       gone = true;
     }

@@ -83,11 +83,9 @@ class Client {
   // Lets a disk's session go as it should, and waits until the pages are home.
   void close(Disk& disk);
 
-  // Waits until one of the two sessions is being ended, or the broker's socket is closed, and says
-  // so to the arena. False: nothing of the kind within ten seconds.
-  bool await_cut_off();
-  // The same for a session that the attack has made itself.
-  bool await_cut_off(Handle session);
+  // Waits until that session is being ended (by default any), or the broker's socket is closed, and
+  // says so to the arena. False: nothing of the kind within ten seconds.
+  bool await_cut_off(Handle session = {});
 
  private:
   struct Connected {

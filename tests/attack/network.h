@@ -67,5 +67,10 @@ template <class Make, class Judge>
     }
   }
 }
+// The same frame over and over.
+[[noreturn]] inline void flood(test::NetClient& port, const net::Transmit& frame) {
+  storm_with_frames(
+      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+}
 
 }  // namespace cede::attack

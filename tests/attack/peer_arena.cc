@@ -31,18 +31,18 @@ PeerArena::PeerArena(const Attack& attack)
     : victims_image_(kDiskBytes),
       attackers_image_(kDiskBytes),
       daemon_(start_daemon()),
-      victims_(victims_socket_->path(), victims_image_, kDiskBytes, nullptr) {
+      victims_(victims_socket_.path(), victims_image_, kDiskBytes, nullptr) {
   attacker_ = bench::start_server(
       {supervisor::find_program("cede-attacker", "tests/attack").string(), std::string(attack.name),
-       signs_.directory().path().string(), "--disk-socket", attackers_socket_->path()},
+       signs_.directory().path().string(), "--disk-socket", attackers_socket_.path()},
       {});
 }
 
 Process PeerArena::start_daemon() const {
   std::vector<std::string> words{"qemu-storage-daemon"};
-  add_export(words, "victim", victims_image_, *victims_socket_);
-  add_export(words, "attacker", attackers_image_, *attackers_socket_);
-  return bench::start_server(std::move(words), {victims_socket_->fd(), attackers_socket_->fd()});
+  add_export(words, "victim", victims_image_, victims_socket_);
+  add_export(words, "attacker", attackers_image_, attackers_socket_);
+  return bench::start_server(std::move(words), {victims_socket_.fd(), attackers_socket_.fd()});
 }
 
 Phase PeerArena::measure(std::chrono::milliseconds duration) {

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,15 +32,14 @@ class PeerArena {
   [[nodiscard]] bool attacker_is_gone() { return !attacker_.running(); }
   [[nodiscard]] std::vector<std::string> lost_servers();
   [[nodiscard]] std::vector<std::string> damage();
-  [[nodiscard]] bool victims_volume_is_intact() { return victims_.disk_is_unharmed(); }
 
  private:
   [[nodiscard]] Process start_daemon() const;
 
   bench::RamImage victims_image_;
   bench::RamImage attackers_image_;
-  std::optional<bench::ServerSocket> victims_socket_{std::in_place};
-  std::optional<bench::ServerSocket> attackers_socket_{std::in_place};
+  bench::ServerSocket victims_socket_;
+  bench::ServerSocket attackers_socket_;
   Process daemon_;
   Victims victims_;
   Signs signs_;

@@ -9,8 +9,7 @@ namespace {
 void run(Client& client) {
   test::NetClient& port = client.port();
   const net::Transmit frame = place_frame(port, plain_frame(kEverybody, client.port_info().mac));
-  storm_with_frames(
-      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+  flood(port, frame);
 }
 
 const Entry entry{

@@ -10,8 +10,7 @@ void run(Client& client) {
   test::NetClient& port = client.port();
   const net::MacAddress alice = find_host(client, Host::Alice);
   const net::Transmit frame = place_frame(port, plain_frame(alice, client.port_info().mac));
-  storm_with_frames(
-      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+  flood(port, frame);
 }
 
 const Entry entry{{.name = "frame-flood",

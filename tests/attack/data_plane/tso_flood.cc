@@ -11,8 +11,7 @@ void run(Client& client) {
   const net::MacAddress alice = find_host(client, Host::Alice);
   const test::Partial tcp = tcp_segments(client, alice, Host::Alice, 65000, 48);
   const net::Transmit frame = place_frame(port, tcp.frame, tcp.header);
-  storm_with_frames(
-      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+  flood(port, frame);
 }
 
 const Entry entry{{.name = "tso-flood",

@@ -9,8 +9,7 @@ namespace {
 void run(Client& client) {
   test::NetClient& port = client.port();
   const net::Transmit frame = place_frame(port, arp_request(client, Host::Alice));
-  storm_with_frames(
-      port, [&](std::uint64_t) { return frame; }, [](net::Verdict) {});
+  flood(port, frame);
 }
 
 const Entry entry{{.name = "no-buffers",
