@@ -36,6 +36,25 @@ endfunction()
 
 add_custom_target(weakened-programs)
 
+# fails_where_revocable(ATTACK SHOWS): memory that a client can take back is a weakness, too.
+function(fails_where_revocable attack shows)
+  add_test(NAME attack.revocable.${attack}
+    COMMAND cede-attack run --quick --system revocable ${attack})
+  set_tests_properties(attack.revocable.${attack} PROPERTIES LABELS weakened TIMEOUT 300
+    PASS_REGULAR_EXPRESSION "FAILED: ${shows}")
+endfunction()
+
+fails_where_revocable(grow "the region grows")
+fails_where_revocable(io-uring-calls "IORING_OP_WRITE")
+fails_where_revocable(madvise-remove "MADV_REMOVE by the mapping")
+fails_where_revocable(map-again "a second writable mapping")
+fails_where_revocable(punch-as-driver "the region is cut off")
+fails_where_revocable(punch-hole "a hole is punched into the region")
+fails_where_revocable(reopen "written to by another open file")
+fails_where_revocable(seal-first "a session is connected without its final seals")
+fails_where_revocable(truncate "the region is cut to nothing")
+fails_where_revocable(write-by-file "pwrite")
+
 weakened(no_overrun_check PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
   FILE protocols/ring.h
   FROM "snapshot - next_ > limit" TO "snapshot - next_ > limit && limit > RingShape::kMaxSlots"
