@@ -34,7 +34,8 @@ struct Attack {
   // docs/threat-model.md says why.
   bool keeps_frames_out = false;
   // Called once, when the victims have been measured beside an honest neighbour. May return, and
-  // may go on until it is killed. An exception is an attacker that could go on no further.
+  // may go on until it is killed. An exception is an attacker that could go on no further: a
+  // failure of the attack, where its fate is to stay.
   std::variant<void (*)(Client&), void (*)(Driver&)> run;
   // The same idea against a peer that serves vhost-user, where there is one.
   void (*on_vhost_user)(Master&) = nullptr;

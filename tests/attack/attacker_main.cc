@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
     try {
       perform(attack, stage, options);
     } catch (const std::exception& error) {
-      stage.note(error.what());
+      stage.gave_up(error.what());
     }
     stay();
   } catch (const std::exception& error) {

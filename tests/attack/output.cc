@@ -63,6 +63,7 @@ json::object run_json(const Trial& trial) {
       {"broker", holdings_json(trial, &Phase::broker, alive("broker"))},
       {"pages_unaccounted", trial.pages_unaccounted},
       {"refused", json::array(trial.findings.refused.begin(), trial.findings.refused.end())},
+      {"gave_up", trial.findings.gave_up ? json::value(*trial.findings.gave_up) : nullptr},
       {"notes", json::array(trial.findings.notes.begin(), trial.findings.notes.end())},
       {"cut_off_ms", nullptr}};
   if (trial.findings.cut_off_ms) run["cut_off_ms"] = *trial.findings.cut_off_ms;
@@ -100,6 +101,7 @@ std::string as_text(const Trial& trial) {
   }
   for (const std::string& refused : trial.findings.refused) text += "  refused: " + refused + '\n';
   for (const std::string& note : trial.findings.notes) text += "  note: " + note + '\n';
+  if (trial.findings.gave_up) text += "  gave up: " + *trial.findings.gave_up + '\n';
   for (const std::string& why : trial.failures) text += "  FAILED: " + why + '\n';
   return text + (trial.held() ? "  held\n" : "");
 }

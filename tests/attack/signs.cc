@@ -45,6 +45,7 @@ const Findings& Signs::heard() {
     if (kind == "broke") findings_.broke.push_back(text);
     if (kind == "note") findings_.notes.push_back(text);
     if (kind == "cut-off") findings_.cut_off_ms = std::stod(text);
+    if (kind == "gave-up") findings_.gave_up = text;
   }
   return findings_;
 }

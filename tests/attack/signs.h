@@ -17,6 +17,7 @@ struct Findings {
   std::vector<std::string> broke;
   std::vector<std::string> notes;
   std::optional<double> cut_off_ms;
+  std::optional<std::string> gave_up;
 };
 
 class Signs {

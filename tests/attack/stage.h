@@ -4,6 +4,7 @@
 //   refused WHAT ERRNO   an attempt came to nothing, as it has to
 //   broke TEXT           an attempt had an effect that it must not have
 //   cut-off MS           the attacker's session was ended, so long after the beginning
+//   gave-up TEXT         the attacker could go on no further
 //   note TEXT            for people
 #pragma once
 
@@ -32,6 +33,7 @@ class Stage {
   void broke(std::string_view what) { say("broke", what); }
   // The first time counts.
   void cut_off();
+  void gave_up(std::string_view why) { say("gave-up", why); }
   void note(std::string_view what) { say("note", what); }
 
  private:

@@ -47,16 +47,27 @@ void judge_speed(Trial& trial) {
   }
 }
 
+// A late echo counts as lost, and how late it may be is a matter of speed.
+void judge_echoes(const bench::NetSample& network, Trial& trial) {
+  if (network.errors == 0) return;
+  if (trial.plan.judges_speed) {
+    trial.failures.push_back(fmt::format("{} of the victims' echoes are lost", network.errors));
+  } else if (network.rate == 0) {
+    trial.failures.emplace_back("all of the victims' echoes are lost");
+  }
+}
+
 template <class Place>
 void judge(Trial& trial, Place& arena) {
   const auto fail = [&](std::string why) { trial.failures.push_back(std::move(why)); };
   for (const std::string& what : trial.findings.broke) fail(what);
   for (const std::string& server : arena.lost_servers()) fail(server + " died");
   for (const Phase* phase : {&trial.before, &trial.during, &trial.after}) {
-    const bool frames_may_be_lost = trial.attack->keeps_frames_out && phase == &trial.during;
-    const std::uint64_t errors =
-        frames_may_be_lost ? phase->victim.disk.errors : phase->victim.errors();
-    if (errors > 0) fail(fmt::format("{} errors at the victims'", errors));
+    if (const std::uint64_t errors = phase->victim.disk.errors; errors > 0) {
+      fail(fmt::format("{} errors of the victim's disk", errors));
+    }
+    if (trial.attack->keeps_frames_out && phase == &trial.during) continue;
+    judge_echoes(phase->victim.network, trial);
   }
   if (trial.pages_unaccounted != 0) {
     fail(fmt::format("{} pages are in nobody's books", trial.pages_unaccounted));
@@ -77,6 +88,9 @@ void run(Place& arena, Trial& trial) {
   trial.findings = arena.heard();
   const bool cut_off = trial.findings.cut_off_ms || arena.attacker_is_gone();
   if (fate == Fate::CutOff && !cut_off) trial.failures.emplace_back("the attacker was not cut off");
+  if (fate == Fate::Stays && trial.findings.gave_up) {
+    trial.failures.push_back("the attacker gave up: " + *trial.findings.gave_up);
+  }
   if (fate == Fate::Stays && cut_off) trial.failures.emplace_back("the attacker was cut off");
   arena.end_attack();
   if (!arena.settles()) trial.failures.emplace_back("the attacker's pages do not come home");
@@ -120,12 +134,16 @@ Trial try_attack(const Attack& attack, const TrialPlan& plan) {
   Trial trial;
   trial.attack = &attack;
   trial.plan = plan;
-  if (plan.system == System::QemuStorageDaemon) {
-    PeerArena arena(attack);
-    hold(arena, trial);
-  } else {
-    Arena arena(attack, plan.system, plan.weakened);
-    hold(arena, trial);
+  try {
+    if (plan.system == System::QemuStorageDaemon) {
+      PeerArena arena(attack);
+      hold(arena, trial);
+    } else {
+      Arena arena(attack, plan.system, plan.weakened);
+      hold(arena, trial);
+    }
+  } catch (const std::runtime_error& error) {
+    trial.failures.push_back(fmt::format("it cannot be tried: {}", error.what()));
   }
   return trial;
 }

@@ -42,7 +42,7 @@ struct Trial {
 // Is there such an attack on that system?
 [[nodiscard]] bool applies(const Attack& attack, System system) noexcept;
 
-// What fails is in the Trial; throws only where the system cannot be set up at all.
+// What fails is in the Trial, be it the attack or its system.
 [[nodiscard]] Trial try_attack(const Attack& attack, const TrialPlan& plan);
 
 }  // namespace cede::attack

@@ -22,8 +22,6 @@ using Namespaces = bench::Join;
 struct VictimSample {
   bench::Sample disk;
   bench::NetSample network;
-
-  [[nodiscard]] std::uint64_t errors() const noexcept { return disk.errors + network.errors; }
 };
 
 class Victims {
