@@ -168,7 +168,7 @@ class FrontRing {
   [[nodiscard]] Verdict take(Response& response) noexcept {
     const Verdict verdict = responses_.look(answerable());
     if (verdict == Verdict::Ready) {
-      response = SharedSlot<Response>(slot(responses_.next())).copy_in();
+      SharedSlot<Response>(slot(responses_.next())).copy_into(response);
       responses_.advance();
     }
     return verdict;
@@ -217,7 +217,7 @@ class BackRing {
   [[nodiscard]] Verdict take(Request& request) noexcept {
     const Verdict verdict = requests_.look(shape_.slots - in_flight());
     if (verdict == Verdict::Ready) {
-      request = SharedSlot<Request>(slot(requests_.next())).copy_in();
+      SharedSlot<Request>(slot(requests_.next())).copy_into(request);
       requests_.advance();
     }
     return verdict;

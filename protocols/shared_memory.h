@@ -3,8 +3,8 @@
 //
 // A value in shared memory may differ between two reads (XSA-155: one fetch for the check, another
 // for the use). So nothing here hands out a pointer, a reference or a view: a record can be copied
-// in whole and copied out whole, and both are callable on a temporary only, so one accessor
-// expression is one access and a second fetch has to be asked for by name.
+// in whole and copied out whole, each callable on a temporary only, so one accessor expression is
+// one access and a second fetch has to be asked for by name.
 // tests/unit/protocols/no_second_fetch shows what the compiler says to anything else.
 //
 // Records are moved as relaxed 64-bit atomics: the compiler may neither repeat nor merge the
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace cede {
 
@@ -40,28 +41,43 @@ class SharedSlot {
   SharedSlot(const SharedSlot&) = delete;
   SharedSlot& operator=(const SharedSlot&) = delete;
 
-  // Fetches every word once. Judge the copy, never the original.
+  // Fetches every word once, into memory that no peer has. Judge the copy, never the original.
+  void copy_into(T& record) && noexcept {
+    auto* const bytes = reinterpret_cast<std::byte*>(&record);
+    for_each_word([&](std::size_t i) {
+      const std::uint64_t word = std::atomic_ref(words_[i]).load(std::memory_order_relaxed);
+      std::memcpy(bytes + i * sizeof word, &word, sizeof word);
+    });
+  }
   [[nodiscard]] T copy_in() && noexcept {
-    std::uint64_t copy[kWords];
-    for (std::size_t i = 0; i < kWords; ++i) {
-      copy[i] = std::atomic_ref(words_[i]).load(std::memory_order_relaxed);
-    }
     T record;
-    std::memcpy(&record, copy, sizeof record);
+    std::move(*this).copy_into(record);
     return record;
   }
 
   // Stores every word once.
   void copy_out(const T& record) && noexcept {
-    std::uint64_t copy[kWords];
-    std::memcpy(copy, &record, sizeof record);
-    for (std::size_t i = 0; i < kWords; ++i) {
-      std::atomic_ref(words_[i]).store(copy[i], std::memory_order_relaxed);
-    }
+    const auto* const bytes = reinterpret_cast<const std::byte*>(&record);
+    for_each_word([&](std::size_t i) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes + i * sizeof word, sizeof word);
+      std::atomic_ref(words_[i]).store(word, std::memory_order_relaxed);
+    });
   }
 
  private:
   static constexpr std::size_t kWords = sizeof(T) / sizeof(std::uint64_t);
+
+  // Each word by an instruction of its own. Compilers do not unroll loops over atomics, and a loop
+  // needs the private copy in memory, where unrolled words stay in registers.
+  template <class Copy>
+  static void for_each_word(Copy copy) noexcept {
+    [&]<std::size_t... kWord>(std::index_sequence<kWord...>) {
+      (copy(kWord), ...);
+    }
+    (std::make_index_sequence<kWords>());
+  }
+
   std::uint64_t* words_;
 };
 

@@ -28,7 +28,7 @@ template <SharedRecord T>
 class SharedSlot {
  public:
   explicit SharedSlot(std::byte* place) noexcept : place_(place) {}
-  [[nodiscard]] T copy_in() && noexcept { return T{model::load(place_)}; }
+  void copy_into(T& record) && noexcept { record = T{model::load(place_)}; }
   void copy_out(const T& record) && noexcept {
     model::store(place_, static_cast<std::uint32_t>(record.value), false);
   }
