@@ -33,7 +33,9 @@ namespace cede {
 inline constexpr std::string_view kDriverVmPort = "cede.sessions";
 
 struct VmPacket {
-  static constexpr std::uint32_t kMagic = 0xced50001;  // of this version
+  // Of this version of all that shim and guest have to agree on: the packets and their messages,
+  // and what is in the regions (protocols/ring.h, block.h, net.h). A guest's image may be older.
+  static constexpr std::uint32_t kMagic = 0xced50002;
   enum class Kind : std::uint32_t { Hello = 1, Control = 2, HoldKicks = 3 };
 
   std::uint32_t magic = kMagic;

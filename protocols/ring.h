@@ -9,16 +9,18 @@
 //    2^32.
 //  - A response takes the slot of an earlier request, so a response always has room, and a frontend
 //    that never reads responses starves only itself: its own requests run out of slots.
-//  - Each side writes one line of indices and no other. Everything else a side knows is private.
+//  - Each side writes two lines, of one index each, and no other. All else it knows is private.
 //        front: req_prod (requests published), rsp_event (ring me when rsp_prod passes this)
 //        back:  rsp_prod (responses published), req_event (ring me when req_prod passes this)
+//    A peer that does not sleep leaves its event alone. Beside its producer, which moves all the
+//    time, it would cost each publication a line that has nothing new.
 //  - Both producers begin at 0, both events at 1: the first publication rings.
 //  - publish(): store the producer, full fence, load the peer's event: ring if and only if the
 //    event lies in (old, new]. arm(): store the event one past the last consumed, full fence, look
 //    again: the peer either sees the event or has published before the look. Neither fence can go:
 //    tests/unit/protocols/ring_handshake takes each away and shows the lost wake-up.
 //
-// What a peer can do: put any value anywhere in both lines and in every slot. What it gets: a
+// What a peer can do: put any value anywhere in the lines and in every slot. What it gets: a
 // producer further ahead than the ring is long, or behind, is Verdict::Broken; a slot is copied
 // once, and what it says is for the caller to judge. A peer's event decides only whether it is
 // woken itself.
@@ -42,9 +44,11 @@ struct RingShape {
 
   static constexpr std::uint32_t kMaxSlots = 4096;
   static constexpr std::uint32_t kMaxSlotBytes = 256;
-  // The lines are two apart: x86 fetches lines in pairs, and a pair must not carry both writers.
+  // Where each side has its producer. x86 fetches lines in pairs, and a pair must not carry both
+  // writers; so the other line of the pair has the same side's event, this far behind the producer.
   static constexpr std::size_t kFrontLine = 0;
   static constexpr std::size_t kBackLine = 2 * kCacheLine;
+  static constexpr std::size_t kToEvent = kCacheLine;
   static constexpr std::size_t kSlots = 4 * kCacheLine;
 
   [[nodiscard]] constexpr bool valid() const noexcept {
@@ -67,9 +71,11 @@ enum class Verdict : std::uint8_t {
 // frontend is offered the region only after that.
 inline void format_ring(std::byte* base) noexcept {
   SharedIndex(base + RingShape::kFrontLine).store(0, std::memory_order_relaxed);
-  SharedIndex(base + RingShape::kFrontLine + 4).store(1, std::memory_order_relaxed);
+  SharedIndex(base + RingShape::kFrontLine + RingShape::kToEvent)
+      .store(1, std::memory_order_relaxed);
   SharedIndex(base + RingShape::kBackLine).store(0, std::memory_order_relaxed);
-  SharedIndex(base + RingShape::kBackLine + 4).store(1, std::memory_order_relaxed);
+  SharedIndex(base + RingShape::kBackLine + RingShape::kToEvent)
+      .store(1, std::memory_order_relaxed);
 }
 
 namespace ring_detail {
@@ -78,7 +84,10 @@ namespace ring_detail {
 class Producer {
  public:
   Producer(std::byte* own_line, std::byte* peer_line, std::uint32_t start) noexcept
-      : published_(own_line), event_(peer_line + 4), next_(start), visible_(start) {}
+      : published_(own_line),
+        event_(peer_line + RingShape::kToEvent),
+        next_(start),
+        visible_(start) {}
 
   [[nodiscard]] std::uint32_t next() const noexcept { return next_; }
   [[nodiscard]] std::uint32_t visible() const noexcept { return visible_; }
@@ -106,7 +115,10 @@ class Producer {
 class Consumer {
  public:
   Consumer(std::byte* own_line, std::byte* peer_line, std::uint32_t start) noexcept
-      : published_(peer_line), event_(own_line + 4), next_(start), known_(start) {}
+      : published_(peer_line),
+        event_(own_line + RingShape::kToEvent),
+        next_(start),
+        known_(start) {}
 
   [[nodiscard]] std::uint32_t next() const noexcept { return next_; }
   void advance() noexcept { ++next_; }

@@ -48,9 +48,9 @@ struct Disk {
   // end.
   template <class Make, class Enough>
   void keep_busy(std::uint32_t depth, Make make, Enough enough);
-  [[nodiscard]] std::byte* index_line() { return memory.data() + geometry.ring_offset(0); }
+  [[nodiscard]] std::byte* ring_base() { return memory.data() + geometry.ring_offset(0); }
   [[nodiscard]] std::byte* slot(std::uint32_t index) {
-    return index_line() + RingShape::kSlots + std::size_t{index} * block::kSlotBytes;
+    return ring_base() + RingShape::kSlots + std::size_t{index} * block::kSlotBytes;
   }
   [[nodiscard]] std::span<std::byte> payload() {
     return {memory.data() + geometry.data_offset(), geometry.bytes() - geometry.data_offset()};

@@ -27,15 +27,15 @@ class RingMemory {
         memory_(new (std::align_val_t{kCacheLine}) std::byte[shape.bytes()]{}) {
     write(peer_line, start);
     write(own_line, start);
-    write(peer_line + 4, start + 1);
-    write(own_line + 4, start + 1);
+    write(peer_line + RingShape::kToEvent, start + 1);
+    write(own_line + RingShape::kToEvent, start + 1);
     expected_ = peer_words();
   }
 
   [[nodiscard]] std::byte* base() const { return memory_.get(); }
   // The other half does something: moves its producer or its event, near or far, or fills a slot.
   void peer_acts(Input& input) {
-    const std::size_t word = peer_line_ + (input.below(2) == 0 ? 0 : 4);
+    const std::size_t word = peer_line_ + (input.below(2) == 0 ? 0 : RingShape::kToEvent);
     switch (input.below(4)) {
       case 0:
         write(word, input.take<std::uint32_t>());
@@ -54,8 +54,8 @@ class RingMemory {
     }
     expected_ = peer_words();
   }
-  // Neither half ever writes the other's line.
-  void check() const { require(peer_words() == expected_, "the peer's line is its own"); }
+  // Neither half ever writes the other's lines.
+  void check() const { require(peer_words() == expected_, "the peer's lines are its own"); }
 
  private:
   struct Free {
@@ -70,7 +70,7 @@ class RingMemory {
     return SharedIndex(base() + offset).load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::array<std::uint32_t, 2> peer_words() const {
-    return {read(peer_line_), read(peer_line_ + 4)};
+    return {read(peer_line_), read(peer_line_ + RingShape::kToEvent)};
   }
 
   RingShape shape_;

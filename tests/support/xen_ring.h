@@ -63,13 +63,14 @@ union CedeEntry {
 
 // protocols/ring.h's layout under Xen's names.
 struct CedeShared {
-  SharedWord req_prod, rsp_event;
-  std::byte pad1[120];
-  SharedWord rsp_prod, req_event;
-  std::byte pad2[120];
-  CedeEntry ring[1];  // variable length
+  alignas(64) SharedWord req_prod;
+  alignas(64) SharedWord rsp_event;
+  alignas(64) SharedWord rsp_prod;
+  alignas(64) SharedWord req_event;
+  alignas(64) CedeEntry ring[1];  // variable length
 };
-static_assert(offsetof(CedeShared, rsp_prod) == 128 && offsetof(CedeShared, ring) == 256);
+static_assert(offsetof(CedeShared, rsp_event) == 64 && offsetof(CedeShared, rsp_prod) == 128 &&
+              offsetof(CedeShared, req_event) == 192 && offsetof(CedeShared, ring) == 256);
 
 enum class Found : std::uint8_t { Nothing, Item, Overflow };
 

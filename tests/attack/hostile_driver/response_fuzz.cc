@@ -18,7 +18,7 @@ void scribble(Driver& driver, std::minstd_rand& random) {
         .copy_out({id, status});
   }
   SharedIndex rsp_prod(ring + RingShape::kBackLine);
-  SharedIndex req_event(ring + RingShape::kBackLine + 4);
+  SharedIndex req_event(ring + RingShape::kBackLine + RingShape::kToEvent);
   rsp_prod.store(
       rsp_prod.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(random() % 5),
       std::memory_order_release);

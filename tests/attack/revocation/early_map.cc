@@ -20,7 +20,8 @@ void use_at_once(BareSession& session, std::uint32_t announced) {
               .length = kPageBytes,
               .reserved = 0});
   }
-  SharedIndex(session.side.mapping.data()).store(announced, std::memory_order_release);
+  SharedIndex(session.side.mapping.data() + RingShape::kFrontLine)
+      .store(announced, std::memory_order_release);
   (void)::send(session.side.fds.kick.get(), "k", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 void scribble(std::byte* ring, Random& random) {
   for (const std::size_t line : {RingShape::kFrontLine, RingShape::kBackLine}) {
-    SharedIndex(ring + line + 4)
+    SharedIndex(ring + line + RingShape::kToEvent)
         .store(static_cast<std::uint32_t>(random.next()), std::memory_order_relaxed);
   }
 }
@@ -21,7 +21,7 @@ void run(Client& client) {
   Disk& disk = client.disk();
   std::thread([&] {
     for (Random random;;) {
-      scribble(disk.index_line(), random);
+      scribble(disk.ring_base(), random);
       for (std::uint16_t ring = 0; ring < 3; ++ring) scribble(client.port().ring_at(ring), random);
       disk.kick.ring();  // neither side knows any more when that is due
       ::usleep(100);

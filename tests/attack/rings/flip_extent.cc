@@ -14,7 +14,8 @@ constexpr std::uint64_t kOutside[] = {0, UINT64_MAX - 4095, std::uint64_t{1} << 
 
 // False: the driver has judged the extent at a moment when it was wrong.
 bool publish_one(Disk& disk, std::uint32_t round) {
-  const std::uint32_t next = SharedIndex(disk.index_line()).load(std::memory_order_relaxed);
+  const SharedIndex producer(disk.ring_base() + RingShape::kFrontLine);
+  const std::uint32_t next = producer.load(std::memory_order_relaxed);
   std::byte* const place = disk.slot(next % disk.geometry.slots) + offsetof(block::Request, offset);
   const block::Request honest = disk.request(VIRTIO_BLK_T_IN, 0);
   disk.submit(honest);

@@ -10,12 +10,13 @@ void run(Client& client) {
   test::NetClient& port = client.port();
   Random random;
   for (std::uint16_t ring = 0; ring < port.geometry().rings; ++ring) {
-    std::byte* const line = port.ring_at(ring);
-    for (std::byte* at = line + RingShape::kSlots;
-         at != line + port.geometry().ring_shape().bytes(); ++at) {
+    std::byte* const base = port.ring_at(ring);
+    for (std::byte* at = base + RingShape::kSlots;
+         at != base + port.geometry().ring_shape().bytes(); ++at) {
       *at = static_cast<std::byte>(random.next());
     }
-    SharedIndex(line).store(port.geometry().slots, std::memory_order_release);
+    SharedIndex(base + RingShape::kFrontLine)
+        .store(port.geometry().slots, std::memory_order_release);
   }
   port.kick();
   (void)client.await_cut_off(client.port_session());

@@ -10,7 +10,7 @@ void run(Client& client) {
   break_sessions(client, [](Disk& disk, std::uint64_t) {
     disk.submit(disk.request(VIRTIO_BLK_T_IN, 0));
     (void)disk.answer();
-    const SharedIndex producer(disk.index_line());
+    const SharedIndex producer(disk.ring_base() + RingShape::kFrontLine);
     producer.store(producer.load(std::memory_order_relaxed) - 1, std::memory_order_release);
     disk.kick.ring();
   });

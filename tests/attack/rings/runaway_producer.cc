@@ -7,7 +7,7 @@ namespace cede::attack {
 namespace {
 
 void run(Client& client) {
-  SharedIndex req_prod(client.disk().index_line());
+  SharedIndex req_prod(client.disk().ring_base() + RingShape::kFrontLine);
   req_prod.store(1U << 31, std::memory_order_release);
   client.disk().kick.ring();
   (void)client.await_cut_off();

@@ -180,8 +180,9 @@ TEST_F(DriverHostile, NoiseInTheRings) {
       const std::uint32_t step = random() % 8 == 0 ? random() : random() % 33;
       const SharedIndex producer(ring + RingShape::kFrontLine);
       set_index(client, RingShape::kFrontLine, producer.load(std::memory_order_relaxed) + step);
-      set_index(client, RingShape::kFrontLine + 4, random());
-      if (random() % 4 == 0) set_index(client, RingShape::kBackLine + random() % 2 * 4, random());
+      set_index(client, RingShape::kFrontLine + RingShape::kToEvent, random());
+      if (random() % 4 == 0)
+        set_index(client, RingShape::kBackLine + random() % 2 * RingShape::kToEvent, random());
     }
     honest_io();
     driver_.send(MessageType::Closing, attacker.session);

@@ -13,7 +13,7 @@
 namespace cede::test {
 namespace {
 
-constexpr std::size_t kReqEvent = 132;  // docs/protocol.md, The ring
+constexpr std::size_t kReqEvent = RingShape::kBackLine + RingShape::kToEvent;
 constexpr Geometry kTwoRings{.pages = 64, .rings = 2, .slot_bytes = 32, .slots = 16};
 
 // Does the driver come to ask for a ring at the request after so many?

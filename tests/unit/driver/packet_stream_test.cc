@@ -74,7 +74,7 @@ TEST_F(PacketStreamTest, WhatHasNoRoomWaitsAndKeepsItsOrder) {
 
 TEST_F(PacketStreamTest, AStreamOutOfStepStaysSo) {
   VmPacket packet = numbered(1);
-  packet.magic ^= 1U;
+  packet.magic = VmPacket::kMagic - 1;  // the version before
   pair_.write(std::as_bytes(std::span(&packet, 1)));
   EXPECT_EQ(stream_.receive().status(), Status::Broken);
   const VmPacket good = numbered(2);

@@ -66,9 +66,9 @@ TEST(RevocationAudit, ASealedRegionIsAsNewAfterwards) {
   for (std::size_t at = kGeometry.data_offset(); at < kGeometry.bytes(); ++at) {
     ASSERT_EQ(sealed.driver.data()[at], std::byte{0}) << "at " << at;
   }
-  EXPECT_EQ(
-      SharedIndex(sealed.driver.data() + RingShape::kFrontLine + 4).load(std::memory_order_relaxed),
-      1U)
+  EXPECT_EQ(SharedIndex(sealed.driver.data() + RingShape::kFrontLine + RingShape::kToEvent)
+                .load(std::memory_order_relaxed),
+            1U)
       << "the ring is as it was formatted";
 }
 

@@ -13,6 +13,7 @@
 
 #include "protocols/block.h"
 #include "protocols/control.h"
+#include "protocols/driver_vm.h"
 #include "protocols/session.h"
 #include "protocols/stats.h"
 #include "protocols/status.h"
@@ -226,7 +227,9 @@ TEST(LatencyBuckets, TheLastTakesEverythingAbove) {
 
 static_assert(std::has_unique_object_representations_v<Message>, "padding would leak memory");
 
-// The layouts that docs/protocol.md promises to programs in other languages.
+// The layouts that docs/protocol.md promises to programs in other languages. Whoever changes one
+// raises the version by which a driver VM's host knows a guest of other layouts.
+static_assert(VmPacket::kMagic == 0xced50002);
 static_assert(offsetof(Message, status) == 2 && offsetof(Message, tag) == 4 &&
               offsetof(Message, subject) == 8 && offsetof(Message, object) == 16 &&
               offsetof(Message, index) == 24 && offsetof(Message, pages) == 28 &&
@@ -236,7 +239,7 @@ static_assert(offsetof(Message, status) == 2 && offsetof(Message, tag) == 4 &&
 static_assert(offsetof(Geometry, rings) == 4 && offsetof(Geometry, slot_bytes) == 6 &&
               offsetof(Geometry, slots) == 8 && sizeof(Geometry) == 12);
 static_assert(RingShape::kFrontLine == 0 && RingShape::kBackLine == 128 &&
-              RingShape::kSlots == 256);
+              RingShape::kToEvent == 64 && RingShape::kSlots == 256);
 static_assert(offsetof(block::Request, flags) == 2 && offsetof(block::Request, id) == 4 &&
               offsetof(block::Request, sector) == 8 && offsetof(block::Request, offset) == 16 &&
               offsetof(block::Request, length) == 24 && sizeof(block::Request) == 32);

@@ -36,15 +36,17 @@ class Ring {
         memory_(new (std::align_val_t{kCacheLine}) std::byte[shape_.bytes()]) {
     format_ring(base());
     write(RingShape::kFrontLine, start);
-    write(RingShape::kFrontLine + 4, start + 1);
+    write(RingShape::kFrontLine + RingShape::kToEvent, start + 1);
     write(RingShape::kBackLine, start);
-    write(RingShape::kBackLine + 4, start + 1);
+    write(RingShape::kBackLine + RingShape::kToEvent, start + 1);
   }
   [[nodiscard]] std::byte* base() const { return memory_.get(); }
   [[nodiscard]] RingShape shape() const { return shape_; }
   void req_prod(std::uint32_t value) const { write(RingShape::kFrontLine, value); }
   void rsp_prod(std::uint32_t value) const { write(RingShape::kBackLine, value); }
-  void req_event(std::uint32_t value) const { write(RingShape::kBackLine + 4, value); }
+  void req_event(std::uint32_t value) const {
+    write(RingShape::kBackLine + RingShape::kToEvent, value);
+  }
 
  private:
   struct Free {

@@ -61,7 +61,7 @@ std::uint8_t word_of(const std::byte* place) {
   if (offset >= RingShape::kSlots) {
     return static_cast<std::uint8_t>(kIndexWords + (offset - RingShape::kSlots) / sizeof(Item));
   }
-  return static_cast<std::uint8_t>((offset >= RingShape::kBackLine ? 2 : 0) + (offset % 64) / 4);
+  return static_cast<std::uint8_t>(offset / RingShape::kToEvent);
 }
 
 // Replays what a side has seen so far and stops it at the first access beyond that. A stopped side
