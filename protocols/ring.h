@@ -146,6 +146,24 @@ class Consumer {
   std::uint32_t known_;  // the last judged snapshot of the peer's producer
 };
 
+// The slots, as both halves find them.
+class Slots {
+ public:
+  Slots(std::byte* base, RingShape shape) noexcept
+      : first_(base + RingShape::kSlots), count_(shape.slots), slot_bytes_(shape.slot_bytes) {}
+
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+
+  [[nodiscard]] std::byte* at(std::uint32_t index) const noexcept {
+    return first_ + static_cast<std::size_t>(index & (count_ - 1)) * slot_bytes_;
+  }
+
+ private:
+  std::byte* first_;
+  std::uint32_t count_;
+  std::uint32_t slot_bytes_;
+};
+
 }  // namespace ring_detail
 
 // The frontend's half. `Request` and `Response` fit into a slot of `shape`.
@@ -158,19 +176,18 @@ class FrontRing {
   FrontRing(std::byte* base, RingShape shape, std::uint32_t start = 0) noexcept
       : requests_(base + RingShape::kFrontLine, base + RingShape::kBackLine, start),
         responses_(base + RingShape::kFrontLine, base + RingShape::kBackLine, start),
-        slots_(base + RingShape::kSlots),
-        shape_(shape) {}
+        slots_(base, shape) {}
 
-  [[nodiscard]] std::uint32_t slots() const noexcept { return shape_.slots; }
+  [[nodiscard]] std::uint32_t slots() const noexcept { return slots_.count(); }
   // Requests put and not yet answered, published or not.
   [[nodiscard]] std::uint32_t in_flight() const noexcept {
     return requests_.next() - responses_.next();
   }
-  [[nodiscard]] std::uint32_t free_slots() const noexcept { return shape_.slots - in_flight(); }
+  [[nodiscard]] std::uint32_t free_slots() const noexcept { return slots_.count() - in_flight(); }
 
   // Precondition: free_slots() > 0. Invisible to the peer until publish().
   void put(const Request& request) noexcept {
-    SharedSlot<Request>(slot(requests_.next())).copy_out(request);
+    SharedSlot<Request>(slots_.at(requests_.next())).copy_out(request);
     requests_.advance();
   }
   // True: ring the doorbell.
@@ -180,7 +197,7 @@ class FrontRing {
   [[nodiscard]] Verdict take(Response& response) noexcept {
     const Verdict verdict = responses_.look(answerable());
     if (verdict == Verdict::Ready) {
-      SharedSlot<Response>(slot(responses_.next())).copy_into(response);
+      SharedSlot<Response>(slots_.at(responses_.next())).copy_into(response);
       responses_.advance();
     }
     return verdict;
@@ -195,14 +212,10 @@ class FrontRing {
   [[nodiscard]] std::uint32_t answerable() const noexcept {
     return requests_.visible() - responses_.next();
   }
-  [[nodiscard]] std::byte* slot(std::uint32_t index) const noexcept {
-    return slots_ + static_cast<std::size_t>(index & (shape_.slots - 1)) * shape_.slot_bytes;
-  }
 
   ring_detail::Producer requests_;
   ring_detail::Consumer responses_;
-  std::byte* slots_;
-  RingShape shape_;
+  ring_detail::Slots slots_;
 };
 
 // The backend's half.
@@ -215,10 +228,9 @@ class BackRing {
   BackRing(std::byte* base, RingShape shape, std::uint32_t start = 0) noexcept
       : requests_(base + RingShape::kBackLine, base + RingShape::kFrontLine, start),
         responses_(base + RingShape::kBackLine, base + RingShape::kFrontLine, start),
-        slots_(base + RingShape::kSlots),
-        shape_(shape) {}
+        slots_(base, shape) {}
 
-  [[nodiscard]] std::uint32_t slots() const noexcept { return shape_.slots; }
+  [[nodiscard]] std::uint32_t slots() const noexcept { return slots_.count(); }
   // Requests taken and not yet answered.
   [[nodiscard]] std::uint32_t in_flight() const noexcept {
     return requests_.next() - responses_.next();
@@ -227,9 +239,9 @@ class BackRing {
   // Copies the next request to `request`. A producer further ahead than the slots that have no
   // response yet is Broken, so a Ready request always has room for its response.
   [[nodiscard]] Verdict take(Request& request) noexcept {
-    const Verdict verdict = requests_.look(shape_.slots - in_flight());
+    const Verdict verdict = requests_.look(slots_.count() - in_flight());
     if (verdict == Verdict::Ready) {
-      SharedSlot<Request>(slot(requests_.next())).copy_into(request);
+      SharedSlot<Request>(slots_.at(requests_.next())).copy_into(request);
       requests_.advance();
     }
     return verdict;
@@ -237,24 +249,19 @@ class BackRing {
 
   // Precondition: in_flight() > 0. Invisible to the peer until publish().
   void put(const Response& response) noexcept {
-    SharedSlot<Response>(slot(responses_.next())).copy_out(response);
+    SharedSlot<Response>(slots_.at(responses_.next())).copy_out(response);
     responses_.advance();
   }
   // True: ring the doorbell.
   [[nodiscard]] bool publish() noexcept { return responses_.publish(); }
   // Asks for a doorbell at the next request. Sleep only on Empty.
-  [[nodiscard]] Verdict arm() noexcept { return requests_.arm(shape_.slots - in_flight()); }
-  [[nodiscard]] Verdict peek() noexcept { return requests_.look(shape_.slots - in_flight()); }
+  [[nodiscard]] Verdict arm() noexcept { return requests_.arm(slots_.count() - in_flight()); }
+  [[nodiscard]] Verdict peek() noexcept { return requests_.look(slots_.count() - in_flight()); }
 
  private:
-  [[nodiscard]] std::byte* slot(std::uint32_t index) const noexcept {
-    return slots_ + static_cast<std::size_t>(index & (shape_.slots - 1)) * shape_.slot_bytes;
-  }
-
   ring_detail::Consumer requests_;
   ring_detail::Producer responses_;
-  std::byte* slots_;
-  RingShape shape_;
+  ring_detail::Slots slots_;
 };
 
 }  // namespace cede

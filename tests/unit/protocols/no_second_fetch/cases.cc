@@ -56,7 +56,7 @@ std::uint32_t checked_length(std::byte* place) {
   return index;
 #elif CASE == 12
   cede::BackRing<Request, cede::block::Response> ring(place, {8, 32});
-  return static_cast<std::uint32_t>(*ring.slot(0));
+  return static_cast<std::uint32_t>(*ring.slots_.at(0));
 #elif CASE == 13
   SharedSlot<Request> slot(place);
   Request request;
