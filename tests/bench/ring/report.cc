@@ -97,6 +97,29 @@ std::string standing_line(const Standing& standing, bool with_goal) {
   return text + '\n';
 }
 
+std::size_t place_of(const RingPlan& plan, ContenderId id) {
+  const auto place = std::ranges::find(plan.contenders, id, &Entrant::id);
+  return static_cast<std::size_t>(place - plan.contenders.begin());
+}
+
+// What the model says of a cell in which Cede is behind the floor, which has the same slots.
+std::string above_the_floor(const RingPlan& plan, const CellResult& result) {
+  const auto& cede = result.traffic[place_of(plan, ContenderId::Cede)];
+  const auto& floor = result.traffic[place_of(plan, ContenderId::Floor)];
+  if (!cede || !floor) return "";
+  const double more = cede->transfers - floor->transfers;
+  return more < 0.005 ? "the same lines move: instructions and fences"
+                      : fmt::format("{:.2f} lines more move, those of the indices", more);
+}
+
+std::string behind_line(const RingPlan& plan, const std::vector<CellResult>& all,
+                        const Standing& standing, const std::string& cell) {
+  if (standing.against.id != ContenderId::Floor) return fmt::format("      {}\n", cell);
+  const auto result =
+      std::ranges::find(all, cell, [](const CellResult& one) { return one.cell.name(); });
+  return fmt::format("      {:<28}{}\n", cell, above_the_floor(plan, *result));
+}
+
 std::string standings_table(const RingPlan& plan, const std::vector<CellResult>& all) {
   std::string text;
   for (const Group& group : kGroups) {
@@ -107,7 +130,9 @@ std::string standings_table(const RingPlan& plan, const std::vector<CellResult>&
     for (const Standing& standing : found) {
       text += standing_line(standing, whole);
       if (!whole) continue;
-      for (const std::string& cell : standing.behind) text += fmt::format("      {}\n", cell);
+      for (const std::string& cell : standing.behind) {
+        text += behind_line(plan, all, standing, cell);
+      }
     }
   }
   return text;
