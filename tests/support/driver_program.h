@@ -130,6 +130,13 @@ class DriverProgram {
     return connected;
   }
 
+  // Waits until all that was said has been heard: an offer of nothing is refused in its turn.
+  void settle() {
+    const Handle nothing = new_session();
+    send(MessageType::Offer, nothing);
+    expect(MessageType::Refuse, nothing);
+  }
+
   void close(Handle session) {
     send(MessageType::Closing, session, Status::Ok);
     expect(MessageType::Release, session);

@@ -42,7 +42,9 @@ class SwitchProcess : public DriverProgram {
     return connect(device, make_session_parts(geometry));
   }
   Connected connect(std::uint32_t device, SessionParts parts) {
-    return connect_as<Connected>(device, std::move(parts));
+    Connected connected = connect_as<Connected>(device, std::move(parts));
+    settle();  // a frame to a port that is not served yet is lost
+    return connected;
   }
 
   [[nodiscard]] std::uint64_t drops(std::uint32_t device, Drop reason) const {
