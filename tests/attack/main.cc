@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 #include "tests/attack/output.h"
 #include "tests/attack/trial.h"
@@ -23,7 +24,7 @@ struct Options {
   std::string json;
   std::string weakened;
   bool quick = false;
-  int milliseconds = 1000;
+  std::optional<int> milliseconds;
 };
 
 void add_options(CLI::App& command, Options& options) {
@@ -38,9 +39,10 @@ void add_options(CLI::App& command, Options& options) {
                   "matrix: all of them")
       ->transform(CLI::CheckedTransformer(systems))
       ->delimiter(',');
-  command.add_option("--phase", options.milliseconds, "Milliseconds before, during and after")
-      ->check(CLI::Range(100, 600'000))
-      ->capture_default_str();
+  command
+      .add_option("--phase", options.milliseconds,
+                  "Milliseconds before, during and after: 1000, or 200 with --quick")
+      ->check(CLI::Range(100, 600'000));
   command.add_flag("--quick", options.quick,
                    "Short phases, and no judgement of throughput and latency: a regression test");
   command
@@ -52,10 +54,11 @@ void add_options(CLI::App& command, Options& options) {
 }
 
 TrialPlan plan_of(const Options& options, System system) {
-  return {.system = system,
-          .weakened = options.weakened,
-          .phase = std::chrono::milliseconds(options.quick ? 200 : options.milliseconds),
-          .judges_speed = !options.quick};
+  return {
+      .system = system,
+      .weakened = options.weakened,
+      .phase = std::chrono::milliseconds(options.milliseconds.value_or(options.quick ? 200 : 1000)),
+      .judges_speed = !options.quick};
 }
 
 std::vector<Trial> try_all(const Options& options, const std::vector<const Attack*>& attacks) {
