@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -22,20 +21,6 @@ namespace cede::bench {
   return filters.empty() || std::ranges::any_of(filters, [name](const std::string& filter) {
            return name.find(filter) != std::string_view::npos;
          });
-}
-
-inline void add_json(CLI::App& app, std::string& json) {
-  app.add_option("--json", json,
-                 "Write the results to this file; -: to standard output, instead of the tables");
-}
-
-inline void add_choices(CLI::App& app, std::vector<std::string>& workloads,
-                        std::vector<std::string>& systems, std::string& json) {
-  app.add_option("--workload", workloads, "Only workloads whose name contains this (or this,...)")
-      ->delimiter(',');
-  app.add_option("--system", systems, "Only systems whose name contains this (or this,...)")
-      ->delimiter(',');
-  add_json(app, json);
 }
 
 // The items whose names contain one of the filters. Throws where there is none.

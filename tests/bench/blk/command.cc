@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 
 #include "tests/bench/blk/report.h"
 #include "tests/bench/selection.h"
@@ -12,8 +11,6 @@
 namespace cede::bench {
 namespace {
 
-constexpr double kQuickSeconds = 0.1;
-constexpr unsigned kQuickRepetitions = 1;
 constexpr std::uint64_t kQuickMebibytes = 16;
 
 std::string explanation() {
@@ -46,36 +43,28 @@ std::string explanation() {
 
 }  // namespace
 
-BlkCommand::BlkCommand(CLI::App& app) {
-  CLI::App& blk = *app.add_subcommand(
-      "blk", "Block devices: raw io_uring, Cede's library and endpoint, qemu-storage-daemon.");
-  blk.footer(explanation());
-  blk.add_option("--seconds", seconds_, "Length of one sample")
-      ->check(CLI::Range(0.01, 3600.0))
-      ->capture_default_str();
-  blk.add_option("--repetitions", repetitions_, "Samples of each system and workload")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  blk.add_option("--size", mebibytes_, "Size of each image, MiB")
+BlkCommand::BlkCommand(CLI::App& app)
+    : Command(app, "blk",
+              "Block devices: raw io_uring, Cede's library and endpoint, qemu-storage-daemon.",
+              explanation()) {
+  add_seconds("Length of one sample", {.least = 0.01, .quick = 0.1});
+  add_repetitions("Samples of each system and workload", 5);
+  options()
+      .add_option("--size", mebibytes_, "Size of each image, MiB")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  add_choices(blk, workloads_, systems_, json_);
-  blk.add_flag("--quick", quick_,
-               "A smoke test: small images, and samples too short to mean anything");
+  add_choices();
+  add_json();
+  add_quick("A smoke test: small images, and samples too short to mean anything");
 }
 
 Plan BlkCommand::plan() const {
-  Plan plan{.workloads = select<Workload>(standard_workloads(), workloads_, "workload"),
-            .systems = select<SystemKind>(system_kinds(), systems_, "system"),
-            .image_bytes = mebibytes_ << 20,
-            .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds_ * 1e9)),
-            .repetitions = repetitions_};
-  if (quick_) {
-    plan.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(kQuickSeconds * 1e9));
-    plan.repetitions = kQuickRepetitions;
-    plan.attempts = 1;
-    plan.image_bytes = kQuickMebibytes << 20;
-  }
+  Plan plan{.workloads = select<Workload>(standard_workloads(), workloads(), "workload"),
+            .systems = select<SystemKind>(system_kinds(), systems(), "system"),
+            .image_bytes = (quick() ? kQuickMebibytes : mebibytes_) << 20,
+            .duration = duration(),
+            .repetitions = repetitions()};
+  if (quick()) plan.attempts = 1;
   return plan;
 }
 
@@ -83,10 +72,8 @@ int BlkCommand::run() const {
   const Plan chosen = plan();
   const Measurements all = measure(chosen);
   print_results(
-      json_, [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
-  const std::uint64_t failed = failed_operations(all);
-  if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
-  return failed == 0 ? 0 : 1;
+      json(), [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
+  return exit_status(failed_operations(all), "operations failed");
 }
 
 }  // namespace cede::bench

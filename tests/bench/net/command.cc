@@ -3,16 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <cstdio>
-
 #include "tests/bench/net/report.h"
 #include "tests/bench/selection.h"
 
 namespace cede::bench {
 namespace {
-
-constexpr double kQuickSeconds = 0.2;
 
 std::string explanation() {
   std::string text =
@@ -39,39 +34,29 @@ std::string explanation() {
 }  // namespace
 
 NetCommand::NetCommand(CLI::App& app)
-    : app_(app.add_subcommand("net", "Network ports: Cede, a bridge, vde_switch, DPDK's vhost.")) {
-  app_->footer(explanation());
-  app_->add_option("--seconds", seconds_, "Length of one sample")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  app_->add_option("--repetitions", repetitions_, "Samples of each system and workload")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_choices(*app_, workloads_, systems_, json_);
-  app_->add_flag("--quick", quick_, "A smoke test: samples too short to mean anything");
-}
-
-bool NetCommand::chosen() const {
-  return app_->parsed();
+    : Command(app, "net", "Network ports: Cede, a bridge, vde_switch, DPDK's vhost.",
+              explanation()) {
+  add_seconds("Length of one sample", {.least = 0.1, .quick = 0.2});
+  add_repetitions("Samples of each system and workload", 5);
+  add_choices();
+  add_json();
+  add_quick("A smoke test: samples too short to mean anything");
 }
 
 NetPlan NetCommand::plan() const {
   const std::vector<NetWorkload> all = net_workloads();
-  return {.workloads = select<NetWorkload>(all, workloads_, "workload"),
-          .systems = systems_,
-          .duration = std::chrono::nanoseconds(
-              static_cast<std::int64_t>((quick_ ? kQuickSeconds : seconds_) * 1e9)),
-          .repetitions = quick_ ? 1 : repetitions_};
+  return {.workloads = select<NetWorkload>(all, workloads(), "workload"),
+          .systems = systems(),
+          .duration = duration(),
+          .repetitions = repetitions()};
 }
 
 int NetCommand::run() const {
   const NetPlan chosen = plan();
   const std::vector<NetResult> all = measure(chosen);
   print_results(
-      json_, [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
-  const std::uint64_t failed = failed_operations(all);
-  if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
-  return failed == 0 ? 0 : 1;
+      json(), [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
+  return exit_status(failed_operations(all), "operations failed");
 }
 
 }  // namespace cede::bench

@@ -36,32 +36,27 @@ std::string explanation() {
 }  // namespace
 
 RecoveryCommand::RecoveryCommand(CLI::App& app)
-    : app_(app.add_subcommand("recovery", "Drivers that die and come back, sessions that churn.")) {
-  app_->footer(explanation());
-  app_->add_option("--repetitions", repetitions_, "Samples of each row")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_choices(*app_, workloads_, systems_, json_);
-  app_->add_option("--images", images_,
-                   "Where vmlinuz and driver-initramfs.cpio.gz are; without it no driver VM")
+    : Command(app, "recovery", "Drivers that die and come back, sessions that churn.",
+              explanation()) {
+  add_repetitions("Samples of each row", 10);
+  add_choices();
+  add_json();
+  options()
+      .add_option("--images", images_,
+                  "Where vmlinuz and driver-initramfs.cpio.gz are; without it no driver VM")
       ->check(CLI::ExistingDirectory);
-  app_->add_flag("--quick", quick_, "A smoke test: samples too few to mean anything");
-}
-
-bool RecoveryCommand::chosen() const {
-  return app_->parsed();
+  add_quick("A smoke test: samples too few to mean anything");
 }
 
 int RecoveryCommand::run() const {
-  RecoveryPlan plan{.rows = recovery_rows(quick_, images_),
-                    .repetitions = quick_ ? 1 : repetitions_};
+  RecoveryPlan plan{.rows = recovery_rows(quick(), images_), .repetitions = repetitions()};
   std::erase_if(plan.rows, [&](const RecoveryRow& row) {
-    return !matches(row.workload, workloads_) || !matches(row.system, systems_);
+    return !matches(row.workload, workloads()) || !matches(row.system, systems());
   });
   if (plan.rows.empty()) throw std::runtime_error("no workload on no system matches; see --help");
   const std::vector<RecoveryResult> all = measure(plan);
   print_results(
-      json_, [&] { return as_tables(plan, all); }, [&] { return as_json(plan, all); });
+      json(), [&] { return as_tables(plan, all); }, [&] { return as_json(plan, all); });
   return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <chrono>
 
 #include "tests/bench/ring/report.h"
 #include "tests/bench/selection.h"
@@ -52,37 +52,28 @@ struct NamedCell {
 }  // namespace
 
 RingCommand::RingCommand(CLI::App& app)
-    : app_(app.add_subcommand("ring", "Rings: Cede's, Xen's, DPDK's, Boost's, virtio's.")) {
-  app_->footer(explanation());
-  app_->add_option("--milliseconds", milliseconds_, "Length of one sample")
+    : Command(app, "ring", "Rings: Cede's, Xen's, DPDK's, Boost's, virtio's.", explanation()) {
+  options()
+      .add_option("--milliseconds", milliseconds_, "Length of one sample")
       ->check(CLI::Range(0.1, 60000.0))
       ->capture_default_str();
-  app_->add_option("--repetitions", repetitions_, "Samples of each contender and cell")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app_->add_option("--cell", cells_, "Only cells whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--contender", contenders_,
-                   "Only contenders whose name contains this (or this,...)")
-      ->delimiter(',');
-  app_->add_option("--json", json_,
-                   "Write the results to this file; -: to standard output, instead of the tables");
-  app_->add_flag("--quick", quick_, "A smoke test: samples too short to mean anything");
-}
-
-bool RingCommand::chosen() const {
-  return app_->parsed();
+  add_repetitions("Samples of each contender and cell", 5);
+  add_filters("cell", cells_);
+  add_filters("contender", contenders_);
+  add_json();
+  add_quick("A smoke test: samples too short to mean anything");
 }
 
 ring::RingPlan RingCommand::plan() const {
   std::vector<NamedCell> all;
   for (const ring::Cell& cell : ring::all_cells()) all.push_back({cell.name(), cell});
+  const std::chrono::duration<double, std::milli> length(quick() ? kQuickMilliseconds
+                                                                 : milliseconds_);
   ring::RingPlan plan{.cells = {},
                       .contenders = select<ring::Entrant>(ring::kRoster, contenders_, "contender"),
-                      .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(
-                          (quick_ ? kQuickMilliseconds : milliseconds_) * 1e6)),
-                      .repetitions = quick_ ? 1 : repetitions_,
-                      .attempts = quick_ ? 1U : ring::RingPlan{}.attempts};
+                      .duration = std::chrono::duration_cast<std::chrono::nanoseconds>(length),
+                      .repetitions = repetitions(),
+                      .attempts = quick() ? 1U : ring::RingPlan{}.attempts};
   for (const NamedCell& cell : select<NamedCell>(all, cells_, "cell")) {
     plan.cells.push_back(cell.cell);
   }
@@ -93,10 +84,8 @@ int RingCommand::run() const {
   const ring::RingPlan chosen = plan();
   const std::vector<ring::CellResult> all = measure(chosen);
   print_results(
-      json_, [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
-  const std::uint64_t wrong = wrong_responses(all);
-  if (wrong != 0) fmt::print(stderr, "cede-bench: {} responses were wrong\n", wrong);
-  return wrong == 0 ? 0 : 1;
+      json(), [&] { return as_tables(chosen, all); }, [&] { return as_json(chosen, all); });
+  return exit_status(wrong_responses(all), "responses were wrong");
 }
 
 }  // namespace cede::bench

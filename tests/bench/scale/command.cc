@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/scale/command.h"
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 
 #include "protocols/stats.h"
 #include "tests/bench/scale/fleet.h"
+#include "tests/bench/scale/measurement.h"
 #include "tests/bench/scale/report.h"
 #include "tests/bench/selection.h"
 
@@ -39,45 +39,30 @@ void raise_open_files() {
 }  // namespace
 
 ScaleCommand::ScaleCommand(CLI::App& app)
-    : app_(app.add_subcommand("scale", "From one session on a driver to 256, idle and active.")) {
-  app_->footer(kExplanation);
-  app_->add_option("--sessions", sessions_, "How many at a time (and then this many,...)")
+    : Command(app, "scale", "From one session on a driver to 256, idle and active.", kExplanation) {
+  options()
+      .add_option("--sessions", sessions_, "How many at a time (and then this many,...)")
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{1}, kMaxDevices));
-  app_->add_option("--depth", depth_, "Reads that each client keeps in flight")
+  options()
+      .add_option("--depth", depth_, "Reads that each client keeps in flight")
       ->check(CLI::Range(1U, kFleetSlots))
       ->capture_default_str();
-  app_->add_option("--seconds", seconds_, "How long they are idle, and then active")
-      ->check(CLI::Range(0.01, 3600.0))
-      ->capture_default_str();
-  app_->add_option("--repetitions", repetitions_, "Samples of each number of sessions")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_json(*app_, json_);
-  app_->add_flag("--quick", quick_, "A smoke test: few and many sessions, for too short a time");
-}
-
-bool ScaleCommand::chosen() const {
-  return app_->parsed();
+  add_seconds("How long they are idle, and then active", {.least = 0.01, .quick = 0.1});
+  add_repetitions("Samples of each number of sessions", 3);
+  add_json();
+  add_quick("A smoke test: few and many sessions, for too short a time");
 }
 
 int ScaleCommand::run() const {
   raise_open_files();
-  ScalePlan plan{.sessions = sessions_,
-                 .depth = depth_,
-                 .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds_ * 1e9)),
-                 .repetitions = repetitions_};
-  if (quick_) {
-    plan.sessions = {sessions_.front(), sessions_.back()};
-    plan.duration = std::chrono::milliseconds(100);
-    plan.repetitions = 1;
-  }
+  ScalePlan plan{
+      .sessions = sessions_, .depth = depth_, .duration = duration(), .repetitions = repetitions()};
+  if (quick()) plan.sessions = {sessions_.front(), sessions_.back()};
   const std::vector<ScaleStep> all = measure(plan);
   print_results(
-      json_, [&] { return as_tables(plan, all); }, [&] { return as_json(plan, all); });
-  const std::uint64_t failed = failed_operations(all);
-  if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
-  return failed == 0 ? 0 : 1;
+      json(), [&] { return as_tables(plan, all); }, [&] { return as_json(plan, all); });
+  return exit_status(failed_operations(all), "operations failed");
 }
 
 }  // namespace cede::bench

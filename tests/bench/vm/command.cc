@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <stdexcept>
 
 #include "tests/bench/blk/report.h"
@@ -16,7 +15,6 @@
 namespace cede::bench {
 namespace {
 
-constexpr double kQuickSeconds = 0.2;
 constexpr std::uint64_t kImageBytes = 64U << 20;
 
 // A request's way is what differs: one at a time, and many that share their bells.
@@ -61,44 +59,33 @@ std::string explanation() {
 }  // namespace
 
 VmCommand::VmCommand(CLI::App& app)
-    : app_(app.add_subcommand("vm", "Driver VMs beside driver processes, for disk and network.")) {
-  app_->footer(explanation());
-  app_->add_option("--images", images_, "Where vmlinuz and driver-initramfs.cpio.gz are")
+    : Command(app, "vm", "Driver VMs beside driver processes, for disk and network.",
+              explanation()) {
+  options()
+      .add_option("--images", images_, "Where vmlinuz and driver-initramfs.cpio.gz are")
       ->check(CLI::ExistingDirectory)
       ->required();
-  app_->add_option("--seconds", seconds_, "Length of one sample")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  app_->add_option("--repetitions", repetitions_, "Samples of each system and workload")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_choices(*app_, workloads_, systems_, json_);
-  app_->add_flag("--quick", quick_, "A smoke test: samples too short to mean anything");
-}
-
-bool VmCommand::chosen() const {
-  return app_->parsed();
-}
-
-std::chrono::nanoseconds VmCommand::duration() const {
-  const std::chrono::duration<double> seconds(quick_ ? kQuickSeconds : seconds_);
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(seconds);
+  add_seconds("Length of one sample", {.least = 0.1, .quick = 0.2});
+  add_repetitions("Samples of each system and workload", 5);
+  add_choices();
+  add_json();
+  add_quick("A smoke test: samples too short to mean anything");
 }
 
 Plan VmCommand::block_plan() const {
-  const std::vector<SystemKind> systems = disks(driver_kinds(images_));
-  Plan plan{.workloads = chosen_of(block_workloads(), workloads_),
-            .systems = select<SystemKind>(systems, systems_, "system"),
+  const std::vector<SystemKind> all = disks(driver_kinds(images_));
+  Plan plan{.workloads = chosen_of(block_workloads(), workloads()),
+            .systems = select<SystemKind>(all, systems(), "system"),
             .image_bytes = kImageBytes,
             .duration = duration(),
             .repetitions = repetitions()};
-  if (quick_) plan.attempts = 1;
+  if (quick()) plan.attempts = 1;
   return plan;
 }
 
 NetPlan VmCommand::net_plan() const {
-  return {.workloads = chosen_of(switch_workloads(driver_kinds(images_)), workloads_),
-          .systems = systems_,
+  return {.workloads = chosen_of(switch_workloads(driver_kinds(images_)), workloads()),
+          .systems = systems(),
           .duration = duration(),
           .repetitions = repetitions()};
 }
@@ -112,7 +99,7 @@ int VmCommand::run() const {
   const Measurements disks = block.workloads.empty() ? Measurements{} : measure(block);
   const std::vector<NetResult> switches = measure(net);
   print_results(
-      json_,
+      json(),
       [&] {
         return (disks.empty() ? "" : as_tables(block, disks)) +
                (switches.empty() ? "" : as_tables(net, switches));
@@ -121,9 +108,7 @@ int VmCommand::run() const {
         return fmt::format("{{\"block\": {}, \"net\": {}}}\n", as_json(block, disks),
                            as_json(net, switches));
       });
-  const std::uint64_t failed = failed_operations(disks) + failed_operations(switches);
-  if (failed != 0) fmt::print(stderr, "cede-bench: {} operations failed\n", failed);
-  return failed == 0 ? 0 : 1;
+  return exit_status(failed_operations(disks) + failed_operations(switches), "operations failed");
 }
 
 }  // namespace cede::bench
