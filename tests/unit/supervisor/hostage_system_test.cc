@@ -2,14 +2,17 @@
 // Two drivers, one of them hostile: it takes its session hostage, and is dead within the broker's
 // deadline. Its client's pages come home, and its next life, which is honest, finishes what it left
 // undone. The other driver's client does not notice.
-#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
 
+#include "tests/attack/impostor.h"
 #include "tests/unit/supervisor/load.h"
 
 namespace cede::supervisor {
 namespace {
 
-// Alice's volume is on disk0, bob's on "evil", whose first life is the hostile program.
+// Alice's volume is on disk0, bob's on "evil", whose first life is the attacker.
 class HostageSystemTest : public SystemTest {
  protected:
   void SetUp() override {
@@ -50,34 +53,17 @@ volume = "b"
 region = "4M"
 )";
   }
-  void TearDown() override { ::unsetenv("CEDE_LIBEXEC"); }
 
-  // The real programs, but for a cede-driver that is hostile once, where it serves "evil".
+  // Both clients are served, and then "evil" turns.
   void up_with(const char* attack) {
-    const fs::path programs = directory_.path() / "programs";
-    fs::create_directory(programs);
-    fs::path driver;
-    for (const fs::path program : {CEDE_PROGRAMS}) {
-      if (program.filename() == "cede-driver") {
-        driver = program;
-      } else {
-        fs::create_symlink(program, programs / program.filename());
-      }
-    }
-    std::ofstream(programs / "cede-driver") << fmt::format(
-        "#!/bin/sh\n"
-        "case \"$*\" in *'--disk-name evil '*)\n"
-        "  mkdir {}/turned 2>/dev/null && exec {} {} \"$@\";;\n"
-        "esac\n"
-        "exec {} \"$@\"\n",
-        programs.string(), CEDE_HOSTILE_DRIVER, attack, driver.string());
-    fs::permissions(programs / "cede-driver", fs::perms::owner_all);
-    ::setenv("CEDE_LIBEXEC", programs.c_str(), 1);
+    impostor_.emplace(attack, "cede-driver", "--disk-name evil ", "");
     up();
     alice_before_ = session("alice");
     ASSERT_EQ(alice_before_.at("state"), "connected");
     alice_.emplace(vda("alice"));
     bob_.emplace(vda("bob"));
+    ASSERT_TRUE(bob_->moves());
+    impostor_->signs().give();
   }
 
   // Bob's requests are answered no more.
@@ -85,7 +71,7 @@ region = "4M"
     return eventually([this] {
       const auto before = bob_->done();
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
-      return before >= 400 && bob_->done() == before;
+      return bob_->done() == before;
     });
   }
 
@@ -100,15 +86,17 @@ region = "4M"
     EXPECT_EQ(session("alice"), alice_before_);
     EXPECT_TRUE(has_lived("disk0", 1));
     expect_unharmed(*alice_);
+    for (const std::string& harm : impostor_->signs().heard().broke) ADD_FAILURE() << harm;
   }
 
+  std::optional<attack::Impostor> impostor_;
   json::object alice_before_;
   std::optional<Load> alice_;
   std::optional<Load> bob_;
 };
 
 TEST_F(HostageSystemTest, ADriverThatAnswersIdsNotInFlightIsLeftAndKilled) {
-  ASSERT_NO_FATAL_FAILURE(up_with("ids"));
+  ASSERT_NO_FATAL_FAILURE(up_with("unknown-ids"));
   EXPECT_TRUE(eventually(
       [this] { return logs().find("its driver broke the protocol") != std::string::npos; }));
   expect_freed_while_alice_does_not_notice();
@@ -117,7 +105,7 @@ TEST_F(HostageSystemTest, ADriverThatAnswersIdsNotInFlightIsLeftAndKilled) {
 }
 
 TEST_F(HostageSystemTest, ADriverThatHoldsOnIsKilledWhenItsSessionIsTaken) {
-  ASSERT_NO_FATAL_FAILURE(up_with("holds"));
+  ASSERT_NO_FATAL_FAILURE(up_with("silence"));
   ASSERT_TRUE(bob_is_stuck());
   EXPECT_EQ(cede("restart evil").code, 0);
   expect_freed_while_alice_does_not_notice();
@@ -126,8 +114,8 @@ TEST_F(HostageSystemTest, ADriverThatHoldsOnIsKilledWhenItsSessionIsTaken) {
 }
 
 // Nobody knows which of the two lies. So its client is ended first, which its VMM sees as a pause.
-TEST_F(HostageSystemTest, ADriverThatSaysReleaseAndKeepsItsMappingIsKilledAfterItsClient) {
-  ASSERT_NO_FATAL_FAILURE(up_with("keeps"));
+TEST_F(HostageSystemTest, ADriverThatSaysReleaseAndHoldsOnIsKilledAfterItsClient) {
+  ASSERT_NO_FATAL_FAILURE(up_with("keeps-mapping"));
   ASSERT_TRUE(bob_is_stuck());
   const Outcome outcome = cede("disconnect bob vda");
   EXPECT_EQ(outcome.text, "bob/vda is disconnected; its pages are home\n");
@@ -137,7 +125,7 @@ TEST_F(HostageSystemTest, ADriverThatSaysReleaseAndKeepsItsMappingIsKilledAfterI
 }
 
 TEST_F(HostageSystemTest, ADriverThatRingsWithoutEndIsKilledWhenItsSessionIsTaken) {
-  ASSERT_NO_FATAL_FAILURE(up_with("rings"));
+  ASSERT_NO_FATAL_FAILURE(up_with("call-storm"));
   ASSERT_TRUE(bob_is_stuck());
   EXPECT_EQ(cede("restart evil").code, 0);
   expect_freed_while_alice_does_not_notice();
