@@ -114,8 +114,7 @@ class DriverGuest : public DriverVmTest {
     connect_monitors();
   }
   GuestOptions driver_options(const Fd& sessions) {
-    GuestOptions options = this->options();
-    options.initrd = test::driver_initrd();
+    GuestOptions options = this->options(test::driver_initrd());
     options.inherited.push_back(sessions.get());
     const auto add = [&](const std::vector<std::string>& more) {
       options.extra_arguments.insert(options.extra_arguments.end(), more.begin(), more.end());

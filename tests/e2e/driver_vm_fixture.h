@@ -125,14 +125,14 @@ class DriverVmTest : public ::testing::Test {
     ASSERT_EQ(hear().kind, QmpMessage::Kind::Ready);
     ASSERT_TRUE(eventually([&] { return plug_->turn() == Status::Ok && plug_->ready(); }));
   }
-  // Root's QEMU is another user's, as it will be.
-  GuestOptions options() {
+  // Root's QEMU is another user's, as it will be, who need not reach the images where they are.
+  GuestOptions options(const std::string& initrd = test::guest_initrd()) {
     GuestOptions options;
     options.name = "driver";
     options.kernel = directory_.path("vmlinuz");
     options.initrd = directory_.path("initramfs");
     std::filesystem::copy_file(test::guest_kernel(), options.kernel);
-    std::filesystem::copy_file(test::guest_initrd(), options.initrd);
+    std::filesystem::copy_file(initrd, options.initrd);
     std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
     if (::geteuid() == 0) options.run_as = kNobody;
     options.run_directory = directory_.path("driver");
