@@ -31,6 +31,7 @@ struct Trial {
   Findings findings;
   std::int64_t pages_unaccounted = 0;
   std::vector<std::string> failures;  // none: it held
+  std::size_t slow = 0;               // of the failures, those of speed
 
   [[nodiscard]] bool held() const noexcept { return failures.empty(); }
   // Of the victim's disk during the attack, by that before it.
@@ -42,7 +43,9 @@ struct Trial {
 // Is there such an attack on that system?
 [[nodiscard]] bool applies(const Attack& attack, System system) noexcept;
 
-// What fails is in the Trial, be it the attack or its system.
+// What fails is in the Trial, be it the attack or its system. The machine may do other things in
+// any one measurement: where nothing but speed speaks against the system, the attack is tried
+// again, and two of three decide.
 [[nodiscard]] Trial try_attack(const Attack& attack, const TrialPlan& plan);
 
 }  // namespace cede::attack
