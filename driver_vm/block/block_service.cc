@@ -166,11 +166,6 @@ bool BlockService::turn(Instant now) {
       continue;
     }
     const Verdict verdict = session.take(taken);
-    if (verdict == Verdict::Ready && session.busy_aside() && !taken.request.transfers()) {
-      session.hold(taken);
-      scheduler_.leave();
-      continue;
-    }
     worked = worked || verdict != Verdict::Empty;
     if (verdict != Verdict::Ready) {
       scheduler_.leave();

@@ -58,6 +58,7 @@ bool BlockSession::within_limits(Instant now) noexcept {
 Verdict BlockSession::take(Taken& taken) noexcept {
   if (!serving_) return Verdict::Empty;
   if (held_) {
+    if (busy_aside_) return Verdict::Empty;
     taken = *held_;
     held_.reset();
     return Verdict::Ready;
@@ -80,7 +81,9 @@ Verdict BlockSession::take(Taken& taken) noexcept {
     ring.ids[id] = true;
     ++in_flight_;
     taken.ring = index;
-    return Verdict::Ready;
+    if (!busy_aside_ || taken.request.transfers()) return Verdict::Ready;
+    held_ = taken;
+    return Verdict::Empty;
   }
   return Verdict::Empty;
 }

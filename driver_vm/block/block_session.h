@@ -47,15 +47,13 @@ class BlockSession final : public DeviceSession {
   [[nodiscard]] bool ready(Instant now) noexcept;
   // May another request be taken? No: it is parked until its limits allow one.
   [[nodiscard]] bool within_limits(Instant now) noexcept;
-  // Takes one request, the rings in turn. Broken: the session is rejected.
+  // Takes one request, the rings in turn. Broken: the session is rejected. Empty also where the
+  // next request has to wait: an operation that moves nothing is the work of the kernel's workers,
+  // out of the scheduler's sight, so a session has one of them under way, and takes nothing beyond
+  // the next one before that is done.
   [[nodiscard]] Verdict take(Taken& taken) noexcept;
-  // An operation that moves nothing is the work of the kernel's workers, out of the scheduler's
-  // sight: a session has one of them under way, and takes nothing beyond the next one before that
-  // is done.
-  [[nodiscard]] bool busy_aside() const noexcept { return busy_aside_; }
+  // Is such an operation under way?
   void set_busy_aside(bool busy) noexcept { busy_aside_ = busy; }
-  // take() returns it again, when it may be begun.
-  void hold(const Taken& taken) noexcept { held_ = taken; }
   void reject(std::string_view reason) noexcept;
   // Counts against the limits.
   void charge(std::uint64_t bytes) noexcept;
@@ -83,7 +81,7 @@ class BlockSession final : public DeviceSession {
   std::vector<Ring> rings_;
   std::uint32_t next_ring_ = 0;
   std::uint32_t in_flight_ = 0;
-  std::optional<Taken> held_;
+  std::optional<Taken> held_;  // until the operation aside is done
   bool busy_aside_ = false;
   bool serving_ = false;
   bool unpublished_ = false;
