@@ -200,19 +200,19 @@ TEST_F(NetNamespaces, AKilledSwitchLivesAgainAndItsClientsGoOn) {
 TEST_F(NetNamespaces, ARestartOfTheSwitchCostsFramesAndNoConnection) {
   ASSERT_NO_FATAL_FAILURE(up_with_tap());
   expect_ping(alice_, kBob);
-  const auto a_line_of = [](const Namespace& space, const char* sockets) {
+  const auto server_is = [this](const char* state) {
     return eventually([&] {
-      return !space.run(std::string("ss -H -t -n ") + sockets + " sport = :5201").empty();
+      return !bob_.run(fmt::format("ss -H -t -n state {} sport = :5201", state)).empty();
     });
   };
   for (int life = 2; life <= 4; ++life) {
     // A server of its own for each: the last one may still be busy with its end.
     bob_.run("iperf3 -s -1 -D >/dev/null 2>&1");
-    ASSERT_TRUE(a_line_of(bob_, "state listening"));
+    ASSERT_TRUE(server_is("listening"));
     auto transfer = std::async(std::launch::async, [&] {
       return alice_.try_run(fmt::format("timeout 60 iperf3 -c {} -t 2", kBob));
     });
-    EXPECT_TRUE(a_line_of(bob_, "state established"));
+    EXPECT_TRUE(server_is("established"));
     const boost::json::object said = system_.restart("sw0");
     EXPECT_EQ(said.at("drain"), "complete");
     EXPECT_EQ(said.at("sessions"), 2);
