@@ -16,7 +16,7 @@ void storm_with_requests(Client& client, std::uint32_t depth, Make make) {
 }
 
 // The same request without payload, on the whole ring.
-inline void storm_with_erasures(Client& client, std::uint16_t type, std::uint16_t flags = 0) {
+inline void storm_with_erasures(Client& client, std::uint16_t type) {
   Disk& disk = client.disk();
   const auto whole =
       std::min<std::uint64_t>(disk.info.max_erase, disk.info.sectors * block::kSectorBytes);
@@ -26,7 +26,6 @@ inline void storm_with_erasures(Client& client, std::uint16_t type, std::uint16_
     block::Request request =
         disk.request(type, sectors == 0 ? 0 : i % (disk.info.sectors / sectors) * sectors, bytes);
     request.offset = 0;
-    request.flags = flags;
     return request;
   });
 }

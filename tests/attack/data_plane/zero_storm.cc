@@ -15,15 +15,13 @@ void run_on_vhost_user(Master& master) {
   while (true) master.go_on(VIRTIO_BLK_T_WRITE_ZEROES, 16U << 20, Master::kMost);
 }
 
-const Entry entry{
-    {.name = "zero-storm",
-     .family = "data-plane",
-     .source = "write-same amplification: few bytes asked, many written",
-     .does =
-         "has its volume zeroed over and over, with every slot of its ring, deallocated and not",
-     .holds = "what is written costs its sender, and the victim keeps its share",
-     .run = &run,
-     .on_vhost_user = &run_on_vhost_user}};
+const Entry entry{{.name = "zero-storm",
+                   .family = "data-plane",
+                   .source = "write-same amplification: few bytes asked, many written",
+                   .does = "has its volume zeroed over and over, with every slot of its ring",
+                   .holds = "what is written costs its sender, and the victim keeps its share",
+                   .run = &run,
+                   .on_vhost_user = &run_on_vhost_user}};
 
 }  // namespace
 }  // namespace cede::attack
