@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A test that cannot fail is a defect. cede_mutant() makes a copy of one source file with one thing
-# wrong, for a target that puts the copy's folder before the source tree in its include path.
+# wrong, and cede_uses_mutant() puts the copy's folder before the source tree in the include path.
 #
 # cede_mutant(FILE NAME FROM text TO text RESULT variable): the folder goes into the variable. FROM
 # has to occur exactly once: a mutation that no longer applies stops the configuration.
@@ -17,4 +17,11 @@ function(cede_mutant file name)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
   file(CONFIGURE OUTPUT ${folder}/${file} CONTENT "${text}" @ONLY)
   set(${ARG_RESULT} ${folder} PARENT_SCOPE)
+endfunction()
+
+# cede_uses_mutant(TARGET folder): the target is compiled with what cede_mutant() made. It stays out
+# of compile_commands.json, or clang-tidy would judge its sound files by the mutant's headers, too.
+function(cede_uses_mutant target folder)
+  target_include_directories(${target} BEFORE PRIVATE ${folder})
+  set_target_properties(${target} PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
 endfunction()

@@ -26,7 +26,7 @@ function(weakened name)
   add_executable(${target} EXCLUDE_FROM_ALL ${source} $<TARGET_OBJECTS:${ARG_PROGRAM}>)
   get_target_property(libraries ${ARG_PROGRAM} LINK_LIBRARIES)
   target_link_libraries(${target} PRIVATE ${libraries} fmt::fmt spdlog::spdlog Boost::headers)
-  target_include_directories(${target} BEFORE PRIVATE ${folder})
+  cede_uses_mutant(${target} ${folder})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${ARG_PROGRAM}
     RUNTIME_OUTPUT_DIRECTORY ${folder}/programs)
   add_dependencies(weakened-programs ${target})
