@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The broker's own tests once more, on the unified hierarchy and on the distribution's kernel: in a
-// guest, since a host has one version of the memory controller only.
+// The broker's own tests once more, and those of the processor shares, on the unified hierarchy and
+// on the distribution's kernel: in a guest, since a host has one version of a controller only.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -22,7 +22,8 @@ class Cgroup2 : public ::testing::Test {
   void SetUp() override {
     const std::string initrd = directory_.path("initramfs.cpio.gz");
     std::string pack = CEDE_IMAGES_APPEND " " + test::guest_initrd() + " " + initrd;
-    for (const char* program : {CEDE_BROKER_BINARY, CEDE_BROKER_TEST, CEDE_BROKER_PARTS_TEST}) {
+    for (const char* program :
+         {CEDE_BROKER_TEST, CEDE_BROKER_PARTS_TEST, CEDE_SYSTEM_TEST, CEDE_PROGRAMS}) {
       // The guest mounts file systems of its own on some places where builds happen.
       pack += std::string(" ") + program + "=/programs" + program;
     }
@@ -63,6 +64,12 @@ TEST_F(Cgroup2, ChargesTheClientAndProvesReleaseOnTheUnifiedHierarchy) {
   const std::string parts = run(CEDE_BROKER_PARTS_TEST " 2>/dev/null");
   EXPECT_EQ(parts.find("SKIPPED"), std::string::npos) << parts;
   EXPECT_EQ(run("ls -d /sys/fs/cgroup/cede* 2>/dev/null || true"), "") << "cgroups are left";
+}
+
+TEST_F(Cgroup2, SharesTheProcessorsOutOnTheUnifiedHierarchy) {
+  const std::string shares =
+      run(CEDE_SYSTEM_TEST " --gtest_filter='ProcessorSharesTest.*:SpinningTest.*' 2>&1");
+  EXPECT_NE(shares.find("PASSED  ] 3 tests"), std::string::npos) << shares;
 }
 
 }  // namespace

@@ -59,7 +59,9 @@ void exec_child(const Launch& launch, pid_t parent, int null_input,
   (void)::signal(SIGPIPE, SIG_DFL);
   (void)::signal(SIGHUP, SIG_DFL);
   ::setpgid(0, 0);
-  if (launch.cgroup_procs >= 0 && ::write(launch.cgroup_procs, "0", 1) != 1) return;
+  for (const int procs : launch.cgroup_procs) {
+    if (::write(procs, "0", 1) != 1) return;
+  }
   raise_limit(RLIMIT_MEMLOCK, launch.locked_bytes);
   raise_limit(RLIMIT_NOFILE, launch.open_files);
   if (launch.file_bytes != 0) {

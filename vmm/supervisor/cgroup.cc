@@ -12,12 +12,13 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "vmm/supervisor/cgroup_controller.h"
 
 namespace cede::supervisor {
 namespace {
@@ -26,21 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kRemoveLimit{5};
 constexpr std::chrono::milliseconds kRemovePoll{10};
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool has_word(const std::string& text, std::string_view word, char separator) {
-  std::istringstream words(text);
-  std::string candidate;
-  while (std::getline(words, candidate, separator)) {
-    if (!candidate.empty() && candidate.back() == '\n') candidate.pop_back();
-    if (candidate == word) return true;
-  }
-  return false;
-}
 
 std::vector<fs::path> directories_in(const fs::path& directory) {
   std::vector<fs::path> result;
@@ -62,10 +48,6 @@ std::vector<fs::path> tree_bottom_up(const fs::path& directory) {
   }
   result.push_back(directory);
   return result;
-}
-
-void enable_memory(const fs::path& directory) {
-  std::ofstream(directory / "cgroup.subtree_control") << "+memory";
 }
 
 // Also true where the figures cannot be read.
@@ -94,42 +76,14 @@ void kill_members(const fs::path& directory) {
 
 }  // namespace
 
-std::optional<MemoryController> find_memory_controller(std::string_view mountinfo,
-                                                       bool has_memory) {
-  std::optional<MemoryController> unified;
-  std::istringstream lines{std::string(mountinfo)};
-  for (std::string line; std::getline(lines, line);) {
-    // proc(5): ... mount-point options [optional fields] - type source super-options
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    std::istringstream before(line.substr(0, dash));
-    std::istringstream after(line.substr(dash + 3));
-    std::string skipped, mount, type, source, options;
-    before >> skipped >> skipped >> skipped >> skipped >> mount;
-    after >> type >> source >> options;
-    if (type == "cgroup" && has_word(options, "memory", ',')) return {{mount, false}};
-    if (type == "cgroup2" && has_memory) unified = {mount, true};
-  }
-  return unified;
-}
-
-std::optional<MemoryController> find_memory_controller() {
-  const std::string mountinfo = read_file("/proc/self/mountinfo");
-  const auto unified = find_memory_controller(mountinfo, true);
-  const bool has_memory = unified && unified->unified &&
-                          has_word(read_file(unified->mount / "cgroup.controllers"), "memory", ' ');
-  return find_memory_controller(mountinfo, has_memory);
-}
-
 SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
   SystemCgroup cgroup;
-  const auto controller = find_memory_controller();
+  const auto controller = find_controller("memory");
   if (!controller) {
     why = "this machine has no memory controller";
     return cgroup;
   }
-  // Asked for, and judged by the result: it may be on already without our being allowed to ask.
-  if (controller->unified) enable_memory(controller->mount);
+  if (controller->unified) (void)enable_below(controller->mount, "memory");
   const fs::path directory = controller->mount / name;
   std::error_code error;
   fs::create_directory(directory, error);
@@ -137,13 +91,10 @@ SystemCgroup SystemCgroup::make(const std::string& name, std::string& why) {
     why = fmt::format("cannot make {}: {}", directory.string(), error.message());
     return cgroup;
   }
-  if (controller->unified) {
-    enable_memory(directory);
-    if (!has_word(read_file(directory / "cgroup.subtree_control"), "memory", ' ')) {
-      why = fmt::format("cannot control memory below {}", directory.string());
-      fs::remove(directory, error);
-      return cgroup;
-    }
+  if (controller->unified && !enable_below(directory, "memory")) {
+    why = fmt::format("cannot control memory below {}", directory.string());
+    fs::remove(directory, error);
+    return cgroup;
   }
   cgroup.directory_ = directory;
   return cgroup;

@@ -7,31 +7,18 @@
 //         run                                     its processes, which the supervisor puts there
 //         session-INDEX-GENERATION                a session's pages, made by the broker
 //
-// Both hierarchies are known: version 1 with a memory mount of its own, and the unified one.
+// In the unified hierarchy the domains have their processor shares here, too (processor_shares.h).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "protocols/posix/fd.h"
 #include "protocols/session.h"
 
 namespace cede::supervisor {
-
-struct MemoryController {
-  std::filesystem::path mount;
-  bool unified = false;
-};
-
-// From the text of /proc/self/mountinfo. A unified hierarchy counts only if `has_memory` says that
-// its root controls memory.
-[[nodiscard]] std::optional<MemoryController> find_memory_controller(std::string_view mountinfo,
-                                                                     bool has_memory);
-[[nodiscard]] std::optional<MemoryController> find_memory_controller();
 
 class SystemCgroup {
  public:

@@ -26,7 +26,8 @@ constexpr std::size_t kMaxNameBytes = Name::kBytes - 1;
 constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
 constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
 constexpr std::uint64_t kMaxWeight = 100;  // as cede-driver takes it
-constexpr Range kVlans{1, 4094};           // IEEE 802.1Q
+constexpr std::uint64_t kClientCpuWeight = 100;
+constexpr Range kVlans{1, 4094};  // IEEE 802.1Q
 
 // Where a device is read: what is known of the system by then, and whose device it is.
 struct Place {
@@ -122,6 +123,7 @@ Client read_client(const toml::table& table, const fs::path& base, const System&
   client.name = reader.name("name");
   client.account = reader.size("account");
   client.audit = reader.flag("audit", false);
+  client.cpu = read_cpu_share(reader, kClientCpuWeight);
   reader.tables("device", [&](const toml::table& inner) {
     client.devices.push_back(read_device(inner, {base, system, *client.name}, problems));
   });

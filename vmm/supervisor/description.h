@@ -57,6 +57,13 @@ struct DriverVm {
   Field<std::string> pci;          // the host's device that it has instead of both, or empty
 };
 
+// What a domain has of the processors, all of its processes together.
+struct CpuShare {
+  Field<std::uint64_t> weight;  // beside those of the other domains
+  Field<std::uint64_t> limit;   // percent of one processor; 0: none
+  bool described = false;       // not all of it is by default
+};
+
 enum class Service { Block, Net };
 
 struct Driver {
@@ -64,6 +71,7 @@ struct Driver {
   Field<std::string> kind;           // "block", "net" or "vm"
   Service service = Service::Block;  // a VM's follows from its other keys
   std::optional<DriverVm> vm;
+  CpuShare cpu;
   // A block driver's disk.
   Field<std::filesystem::path> disk;  // empty: it has a device of the host's
   Field<bool> direct;
@@ -123,6 +131,7 @@ struct Client {
   Field<std::string> name;
   Field<std::uint64_t> account;  // bytes
   Field<bool> audit;
+  CpuShare cpu;
   std::vector<Device> devices;
   std::optional<Vm> vm;  // started once the devices are connected
 };

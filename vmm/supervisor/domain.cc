@@ -20,10 +20,11 @@ constexpr milliseconds kExitGrace{3000};
 
 }  // namespace
 
-Domain::Domain(EventLoop& loop, KeeperLink& keeper, std::string name, fs::path log,
-               std::optional<uid_t> uid, Ended ended)
+Domain::Domain(EventLoop& loop, KeeperLink& keeper, const ProcessorShares& processors,
+               std::string name, fs::path log, std::optional<uid_t> uid, Ended ended)
     : loop_(loop),
       keeper_(keeper),
+      processors_(processors),
       name_(std::move(name)),
       uid_(uid),
       ended_(std::move(ended)),
@@ -93,11 +94,15 @@ void Domain::adopt(Handle handle, pid_t process, pid_t qemu, std::uint32_t lives
 void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
   launch.keeper = &keeper_;
   launch.output = output_.write_end();
-  cgroup_procs_ = cgroup.run_procs(handle_);
-  if (cgroup && !cgroup_procs_) {
+  cgroup_procs_.clear();
+  cgroup_procs_.push_back(cgroup.run_procs(handle_));
+  if (cgroup && !cgroup_procs_.front()) {
     spdlog::warn("the broker made no memory cgroup for '{}': it runs outside of one", name_);
   }
-  launch.cgroup_procs = cgroup_procs_.get();
+  cgroup_procs_.push_back(processors_.admit(name_, cgroup.of_domain(handle_)));
+  for (const Fd& procs : cgroup_procs_) {
+    if (procs) launch.cgroup_procs.push_back(procs.get());
+  }
 }
 
 void Domain::dissolve(BrokerLink& broker) {

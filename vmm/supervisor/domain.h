@@ -20,6 +20,7 @@
 #include "vmm/supervisor/cgroup.h"
 #include "vmm/supervisor/event_loop.h"
 #include "vmm/supervisor/output_pipe.h"
+#include "vmm/supervisor/processor_shares.h"
 
 namespace cede::supervisor {
 
@@ -29,9 +30,9 @@ class Domain {
   // first of them ended.
   using Ended = std::function<void(const std::string& how)>;
 
-  // Its processes are the keeper's. Loop and keeper outlive it.
-  Domain(EventLoop& loop, KeeperLink& keeper, std::string name, std::filesystem::path log,
-         std::optional<uid_t> uid, Ended ended);
+  // Its processes are the keeper's. All that is passed by reference outlives it.
+  Domain(EventLoop& loop, KeeperLink& keeper, const ProcessorShares& processors, std::string name,
+         std::filesystem::path log, std::optional<uid_t> uid, Ended ended);
 
   // Makes the broker's domain with `pages` in its account, and starts the program with the
   // capability socket and its user added to its arguments, and a driver VM's `qemu`. Throws
@@ -77,6 +78,7 @@ class Domain {
 
   EventLoop& loop_;
   KeeperLink& keeper_;
+  const ProcessorShares& processors_;
   std::string name_;
   std::optional<uid_t> uid_;
   Ended ended_;
@@ -84,7 +86,7 @@ class Domain {
   OutputPipe output_;
   Backoff backoff_;
   Handle handle_;
-  Fd cgroup_procs_;
+  std::vector<Fd> cgroup_procs_;                // of what a process is placed in
   std::vector<std::filesystem::path> cgroups_;  // of all lives; their sessions may hold pages
   std::chrono::steady_clock::time_point started_;
   std::uint32_t lives_ = 0;

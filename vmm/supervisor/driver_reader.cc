@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kDriverCpuWeight = 400;  // it works for all of its clients
+
 Volume read_volume(const toml::table& table, Problems& problems) {
   TableReader reader(table, "[[driver.volume]]", problems);
   Volume volume;
@@ -144,6 +146,7 @@ Driver read_driver(const toml::table& table, const fs::path& base, Problems& pro
   Driver driver;
   driver.name = reader.name("name");
   driver.kind = reader.text("kind");
+  driver.cpu = read_cpu_share(reader, kDriverCpuWeight);
   if (*driver.kind == "vm") {
     read_driver_in_vm(reader, base, driver, problems);
   } else if (*driver.kind == "net") {

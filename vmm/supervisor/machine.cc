@@ -78,14 +78,14 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
 
   for (std::size_t i = 0; i < system.drivers.size(); ++i) {
     const Driver& spec = system.drivers[i];
-    drivers_.push_back(std::unique_ptr<DriverDomain>(
-        new DriverDomain{spec,
-                         std::move(resources.disks[i]),
-                         std::move(resources.interfaces.uplinks[i]),
-                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), new_uid(),
-                                [this, i](const std::string& how) { driver_ended(i, how); }),
-                         nullptr,
-                         {}}));
+    drivers_.push_back(std::unique_ptr<DriverDomain>(new DriverDomain{
+        spec,
+        std::move(resources.disks[i]),
+        std::move(resources.interfaces.uplinks[i]),
+        Domain(loop, keeper_, processors_, *spec.name, runtime.log(*spec.name), new_uid(),
+               [this, i](const std::string& how) { driver_ended(i, how); }),
+        nullptr,
+        {}}));
     if (spec.vm) {
       const std::string console = *spec.name + ".console";
       drivers_.back()->console =
@@ -99,8 +99,8 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
         new ClientDomain{spec,
                          runtime.make_client(*spec.name, uid),
                          std::move(resources.interfaces.taps[i]),
-                         Domain(loop, keeper_, *spec.name, runtime.log(*spec.name), uid,
-                                [this, i](const std::string& how) { client_ended(i, how); }),
+                         Domain(loop, keeper_, processors_, *spec.name, runtime.log(*spec.name),
+                                uid, [this, i](const std::string& how) { client_ended(i, how); }),
                          nullptr,
                          nullptr,
                          {},
@@ -136,7 +136,7 @@ Machine::Machine(EventLoop& loop, Kept kept, const System& system, Resources res
 // --- Starting ---
 
 void Machine::start() {
-  make_cgroup();
+  make_cgroups();
   start_broker();
   progress_(fmt::format("broker: {} pages ({}) to give", pages(*system_.budget),
                         format_size(*system_.budget)));

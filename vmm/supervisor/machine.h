@@ -26,6 +26,7 @@
 #include "vmm/supervisor/launch_plan.h"
 #include "vmm/supervisor/overdue.h"
 #include "vmm/supervisor/planned_restart.h"
+#include "vmm/supervisor/processor_shares.h"
 #include "vmm/supervisor/programs.h"
 #include "vmm/supervisor/record.h"
 #include "vmm/supervisor/runtime_dir.h"
@@ -127,6 +128,7 @@ class Machine {
   [[nodiscard]] std::uint32_t broker_lives() const noexcept { return broker_lives_; }
   [[nodiscard]] bool sealed() const noexcept { return sealed_; }
   [[nodiscard]] const SystemCgroup& cgroup() const noexcept { return cgroup_; }
+  [[nodiscard]] const ProcessorShares& processors() const noexcept { return processors_; }
   [[nodiscard]] const std::vector<std::unique_ptr<DriverDomain>>& drivers() const noexcept {
     return drivers_;
   }
@@ -149,7 +151,7 @@ class Machine {
 
   using Phase = Record::Phase;
 
-  void make_cgroup();
+  void make_cgroups();
   void start_broker();
   void watch_broker(Fd link, std::uint32_t last_tag);
   void start_driver(std::size_t index);
@@ -213,6 +215,8 @@ class Machine {
   void stop_guests();
   void stop_domains();
   [[nodiscard]] bool pages_are_home();
+  // Whether all are gone.
+  [[nodiscard]] bool remove_cgroups();
 
   EventLoop& loop_;
   KeeperLink& keeper_;
@@ -222,6 +226,7 @@ class Machine {
   const Programs programs_;
   Progress progress_;
   SystemCgroup cgroup_;
+  ProcessorShares processors_;
   Phase phase_ = Phase::Starting;
   bool sealed_ = false;
   std::string failure_;  // what ended while starting

@@ -61,7 +61,9 @@ void Machine::adopt(unsigned life) {
   phase_ = record.phase;
   sealed_ = record.sealed;
   std::string why;
-  cgroup_ = SystemCgroup::make(cgroup_name(*system_.name), why);
+  const std::string name = cgroup_name(*system_.name);
+  cgroup_ = SystemCgroup::make(name, why);
+  processors_ = ProcessorShares::make(system_, name, cgroup_, why);
   cgroup_.continue_life(record.broker_lives);
   broker_lives_ = record.broker_lives;
   broker_started_ = std::chrono::steady_clock::now();

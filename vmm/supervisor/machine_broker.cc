@@ -25,14 +25,24 @@ constexpr const char* kTogether = "with the broker";  // how the domains ended
 
 }  // namespace
 
-void Machine::make_cgroup() {
+void Machine::make_cgroups() {
+  const std::string name = cgroup_name(*system_.name);
   std::string why;
-  cgroup_ = SystemCgroup::make(cgroup_name(*system_.name), why);
+  cgroup_ = SystemCgroup::make(name, why);
   if (cgroup_) {
     runtime_.note(cgroup_.directory());
   } else {
     progress_("WARNING: no memory cgroup (" + why +
               "): clients are not charged, and a client that pins pages keeps them unseen");
+  }
+  processors_ = ProcessorShares::make(system_, name, cgroup_, why);
+  for (const std::filesystem::path& directory : processors_.directories()) {
+    runtime_.note(directory);
+  }
+  const auto described = [](const auto& domain) { return domain.cpu.described; };
+  if (!processors_ && (std::ranges::any_of(system_.drivers, described) ||
+                       std::ranges::any_of(system_.clients, described))) {
+    progress_("WARNING: no processor shares (" + why + "): cpu_weight and cpu_limit do nothing");
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <vector>
 
 #include "vmm/supervisor/machine.h"
 
@@ -47,9 +49,20 @@ bool Machine::stop() {
   }
   broker_watch_.reset();
   broker_process_.kill();
-  const bool clean = !cgroup_ || remove_cgroup_tree(cgroup_.directory());
-  if (!clean) progress_("WARNING: cannot remove " + cgroup_.directory().string());
+  const bool clean = remove_cgroups();
   return had_broker && home && clean && broker_exit_ == "exit 0";
+}
+
+bool Machine::remove_cgroups() {
+  std::vector<std::filesystem::path> cgroups = processors_.directories();
+  if (cgroup_) cgroups.push_back(cgroup_.directory());
+  bool clean = true;
+  for (const std::filesystem::path& cgroup : cgroups) {
+    if (remove_cgroup_tree(cgroup)) continue;
+    progress_("WARNING: cannot remove " + cgroup.string());
+    clean = false;
+  }
+  return clean;
 }
 
 void Machine::stop_guests() {

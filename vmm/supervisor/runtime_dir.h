@@ -30,7 +30,8 @@ namespace cede::supervisor {
 [[nodiscard]] std::vector<std::string> known_systems();
 [[nodiscard]] bool is_running(const std::string& system);
 
-// The memory cgroup of a system: "cede-NAME", with a mark of the root where that is not /run/cede.
+// What the names of a system's cgroups begin with: "cede-NAME", with a mark of the root where that
+// is not /run/cede.
 [[nodiscard]] std::string cgroup_name(const std::string& system);
 
 // A system's runtime directory, held by its supervisor. Move-only; the destructor removes the
@@ -63,7 +64,7 @@ class RuntimeDir {
   Fd lock_;
 };
 
-// Removes what a killed keeper left: processes in its cgroup, the cgroup, sockets, the
+// Removes what a killed keeper left: processes in its cgroups, the cgroups, sockets, the
 // directory. Returns false if the system runs; true if nothing is left.
 [[nodiscard]] bool clean_leftovers(const std::string& system);
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ Field<std::optional<T>> parsed(TableReader& reader, std::string_view key,
 
 // The key "address".
 [[nodiscard]] Field<std::optional<InterfaceAddress>> interface_address(TableReader& reader);
+
+// The keys "cpu_weight" and "cpu_limit".
+[[nodiscard]] CpuShare read_cpu_share(TableReader& reader, std::uint64_t default_weight);
 
 // What all machines have, of a table that has more.
 [[nodiscard]] Vm read_vm(TableReader& reader, const std::filesystem::path& base);

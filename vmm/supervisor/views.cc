@@ -57,12 +57,18 @@ json::object domain_row(const Books& books, Handle handle) {
           {"escrow", row->in_escrow}, {"in_sessions", row->in_sessions}};
 }
 
-json::object domain_view(const Books& books, const Domain& domain, const char* kind) {
+json::object domain_view(const Machine& machine, const Books& books, const Domain& domain,
+                         const CpuShare& cpu, const char* kind) {
+  const auto cpu_cgroup =
+      machine.processors().of_domain(domain.name(), machine.cgroup().of_domain(domain.handle()));
   json::object view{{"name", domain.name()},
                     {"kind", kind},
                     {"state", domain.running() ? "running" : "stopped"},
                     {"pid", domain.pid()},
-                    {"lives", domain.lives()}};
+                    {"lives", domain.lives()},
+                    {"cpu_weight", *cpu.weight},
+                    {"cpu_limit", *cpu.limit},
+                    {"cpu_cgroup", cpu_cgroup.string()}};
   if (domain.uid()) view["uid"] = *domain.uid();
   for (auto& entry : domain_row(books, domain.handle())) view[entry.key()] = entry.value();
   return view;
@@ -114,7 +120,8 @@ json::array domains_view(const Machine& machine, const Books& books) {
   domains.push_back(std::move(root));
   for (const auto& driver : machine.drivers()) {
     const bool is_vm = driver->spec.vm.has_value();
-    json::object view = domain_view(books, driver->domain, is_vm ? "driver vm" : "driver");
+    json::object view = domain_view(machine, books, driver->domain, driver->spec.cpu,
+                                    is_vm ? "driver vm" : "driver");
     if (is_vm) {
       view["vm_pid"] = driver->domain.vm_pid();
       if (driver->domain.running() && !driver->came_up()) view["state"] = "booting";
@@ -132,7 +139,7 @@ json::array domains_view(const Machine& machine, const Books& books) {
     domains.push_back(std::move(view));
   }
   for (const auto& client : machine.clients()) {
-    json::object view = domain_view(books, client->domain, "client");
+    json::object view = domain_view(machine, books, client->domain, client->spec.cpu, "client");
     if (client->vm.running()) view["vm_pid"] = client->vm.pid();
     if (*client->spec.audit) view["audit"] = audit_view(client->audit->recent());
     domains.push_back(std::move(view));

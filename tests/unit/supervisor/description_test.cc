@@ -16,6 +16,8 @@ name = "disk0"
 kind = "block"
 disk = "images/../disk.img"
 direct = true
+cpu_weight = 10000
+cpu_limit = 150
   [[driver.volume]]
   name = "vol-a"
   offset = "1M"
@@ -28,6 +30,8 @@ direct = true
 name = "alice"
 account = "64M"
 audit = true
+cpu_weight = 1
+cpu_limit = 100000
   [[client.device]]
   name = "vda"
   driver = "disk0"
@@ -60,6 +64,9 @@ TEST(Description, EveryKeyArrives) {
   EXPECT_EQ(*driver.disk, "/etc/cede/disk.img");
   EXPECT_TRUE(*driver.direct);
   EXPECT_FALSE(driver.read_only());
+  EXPECT_EQ(*driver.cpu.weight, 10'000U);
+  EXPECT_EQ(*driver.cpu.limit, 150U);
+  EXPECT_TRUE(driver.cpu.described);
   ASSERT_EQ(driver.volumes.size(), 2U);
   EXPECT_EQ(*driver.volumes[0].offset, 1U << 20);
   EXPECT_EQ(*driver.volumes[0].size, 64U << 20);
@@ -69,6 +76,9 @@ TEST(Description, EveryKeyArrives) {
   const Client& client = system.clients.front();
   EXPECT_EQ(*client.account, 64U << 20);
   EXPECT_TRUE(*client.audit);
+  EXPECT_EQ(*client.cpu.weight, 1U);
+  EXPECT_EQ(*client.cpu.limit, 100'000U);
+  EXPECT_TRUE(client.cpu.described);
   ASSERT_EQ(client.devices.size(), 1U);
   const Device& device = client.devices.front();
   EXPECT_TRUE(*device.read_only);
@@ -91,12 +101,15 @@ TEST(Description, DefaultsAreWhatTheManualSays) {
   Problems problems;
   const System system = parse_system(R"(name = "d"
 budget = 4096
+[[driver]]
+name = "d"
+kind = "net"
 [[client]]
 name = "a"
 account = 4096
   [[client.device]]
   name = "v"
-  driver = "d"
+  driver = "e"
   volume = "v"
 )",
                                      "f", problems);
@@ -112,6 +125,14 @@ account = 4096
   EXPECT_EQ(*device.socket, "");
   EXPECT_TRUE(*device.connect);
   EXPECT_FALSE(*system.clients.front().audit);
+  const CpuShare& of_client = system.clients.front().cpu;
+  EXPECT_EQ(*of_client.weight, 100U);
+  EXPECT_EQ(*of_client.limit, 0U);
+  EXPECT_FALSE(of_client.described);
+  const CpuShare& of_driver = system.drivers.front().cpu;
+  EXPECT_EQ(*of_driver.weight, 400U);
+  EXPECT_EQ(*of_driver.limit, 0U);
+  EXPECT_FALSE(of_driver.described);
   EXPECT_EQ(*system.policy, Policy::Donated);
   EXPECT_FALSE(system.clients.front().vm);
 }
@@ -209,6 +230,14 @@ const Mistake kMistakes[] = {
      "f:10:12: 'queues' is out of range; use an integer from 1 to 16\n"
      "f:11:11: 'slots' is out of range; use an integer from 1 to 4096\n"
      "f:12:12: 'weight' is out of range; use an integer from 1 to 100\n"},
+    {"ProcessorsOutOfRange",
+     "name = \"a\"\nbudget = 1\n[[driver]]\nname = \"d\"\nkind = \"net\"\ncpu_weight = 0\n"
+     "cpu_limit = -1\n[[client]]\nname = \"c\"\naccount = 1\ncpu_weight = 10001\n"
+     "cpu_limit = \"50%\"\n",
+     "f:6:14: 'cpu_weight' is out of range; use an integer from 1 to 10000\n"
+     "f:7:13: 'cpu_limit' is out of range; use an integer from 0 to 100000\n"
+     "f:11:14: 'cpu_weight' is out of range; use an integer from 1 to 10000\n"
+     "f:12:13: 'cpu_limit' is out of range; use an integer from 0 to 100000\n"},
     {"VmIsAList",
      "name = \"a\"\nbudget = 1\n[[client]]\nname = \"c\"\naccount = 1\n[[client.vm]]\n",
      "f:6:1: 'vm' is not a table; begin it with a [...vm] line\n"},

@@ -39,6 +39,10 @@ class GuestStartTest : public SystemTest {
     }
     return 0;
   }
+  static std::string cgroups_of(pid_t pid) {
+    std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
 };
 
 TEST_F(GuestStartTest, BootsAsItsClientWritesItsVolumeAndEndsWithTheSystem) {
@@ -53,6 +57,7 @@ TEST_F(GuestStartTest, BootsAsItsClientWritesItsVolumeAndEndsWithTheSystem) {
   struct stat owner {};
   ASSERT_EQ(::stat(fmt::format("/proc/{}/fd", process).c_str(), &owner), 0);
   EXPECT_EQ(domain("bob").at("uid"), owner.st_uid) << "not root, and not another client";
+  EXPECT_EQ(cgroups_of(process), cgroups_of(pid_of("bob"))) << "it has no share of its own";
   {
     qemu::CommandChannel guest = shell("bob");
     ASSERT_EQ(guest.wait_ready(120s), Status::Ok) << logs();

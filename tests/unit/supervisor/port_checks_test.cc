@@ -136,7 +136,8 @@ const Change kChanges[] = {
     {"UnknownKeyOfAnUplink", "tap = \"cede0\"", "tap = \"cede0\", speed = 1",
      "f:6:27: unknown key 'speed' in an uplink; known here: tap, interface, address\n"},
     {"UnknownKeyOfASwitch", "mtu = 9000", "disk = \"x\"",
-     "f:7:1: unknown key 'disk' in [[driver]]; known here: name, kind, mtu, uplink\n"},
+     "f:7:1: unknown key 'disk' in [[driver]]; known here: name, kind, cpu_weight, cpu_limit, mtu, "
+     "uplink\n"},
     {"UnknownKeyOfAPort", "ipv4", "ipv6",
      "f:23:3: unknown key 'ipv6' in [[client.device]]; known here: name, driver, mac, ipv4, vlan, "
      "trunk, isolated, spoofing, packets_per_second, storm, tap, netns, address, queues, slots, "

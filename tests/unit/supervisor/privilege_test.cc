@@ -57,6 +57,7 @@ TEST_F(WithoutRootTest, ItWorksAndSaysWhatIsMissing) {
                 "): clients are not charged, and a client that pins pages keeps them unseen\n"),
             std::string::npos)
       << outcome.text;
+  EXPECT_EQ(outcome.text.find("processor shares"), std::string::npos) << "nobody asked for them";
   remember_processes();
   EXPECT_EQ(session("alice").at("proof"), "word");
   ::kill(pid_of("disk0"), SIGKILL);
@@ -64,6 +65,18 @@ TEST_F(WithoutRootTest, ItWorksAndSaysWhatIsMissing) {
     return has_lived("disk0", 2) && is_connected("alice") && is_connected("bob");
   })) << logs();
   EXPECT_TRUE(is_balanced());
+  down();
+}
+
+TEST_F(WithoutRootTest, SharesThatWereAskedForAreMissed) {
+  describe({.region = "1M", .bob = "cpu_limit = 50"});
+  const Outcome outcome = up_with("4194304");
+  ASSERT_EQ(outcome.code, 0) << outcome.text << logs();
+  EXPECT_NE(outcome.text.find("WARNING: no processor shares ("), std::string::npos) << outcome.text;
+  EXPECT_NE(outcome.text.find("): cpu_weight and cpu_limit do nothing\n"), std::string::npos)
+      << outcome.text;
+  EXPECT_EQ(domain("bob").at("cpu_cgroup"), "");
+  remember_processes();
   down();
 }
 

@@ -19,6 +19,7 @@
 #include "tests/support/eventually.h"
 #include "tests/unit/supervisor/support.h"
 #include "vmm/supervisor/cgroup.h"
+#include "vmm/supervisor/cgroup_controller.h"
 #include "vmm/supervisor/runtime_dir.h"
 
 namespace cede::supervisor {
@@ -65,7 +66,7 @@ class SystemTest : public testing::Test {
       (void)cede("down demo");
     }
     EXPECT_TRUE(!fs::exists(root_) || fs::is_empty(root_));
-    EXPECT_FALSE(fs::exists(cgroup())) << cgroup();
+    for (const char* controller : {"memory", "cpu"}) expect_no_cgroup(controller);
     for (const pid_t pid : pids_) EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << pid;
     ::unsetenv("CEDE_RUNTIME_DIR");
   }
@@ -78,6 +79,7 @@ class SystemTest : public testing::Test {
     std::string volume_a = "offset = \"1M\"\nsize = \"16M\"";
     std::string volume_b = "offset = \"32M\"\nsize = \"16M\"";
     std::string region = "4M";
+    std::string alices_device{};
     std::string bob{};          // his domain
     std::string bobs_device{};  // and what follows it
   };
@@ -105,6 +107,7 @@ name = "vda"
 driver = "disk0"
 volume = "a"
 region = "{region}"
+{alices_device}
 [[client]]
 name = "bob"
 account = "8M"
@@ -119,7 +122,8 @@ region = "{region}"
         fmt::arg("system", parts.system), fmt::arg("disk", parts.disk),
         fmt::arg("driver", parts.driver), fmt::arg("volume_a", parts.volume_a),
         fmt::arg("volume_b", parts.volume_b), fmt::arg("region", parts.region),
-        fmt::arg("bob", parts.bob), fmt::arg("bobs_device", parts.bobs_device));
+        fmt::arg("alices_device", parts.alices_device), fmt::arg("bob", parts.bob),
+        fmt::arg("bobs_device", parts.bobs_device));
   }
 
   void up() {
@@ -187,8 +191,15 @@ region = "{region}"
     return text;
   }
   static fs::path cgroup() {
-    const auto controller = find_memory_controller();
+    const auto controller = find_controller("memory");
     return controller ? controller->mount / cgroup_name("demo") : fs::path("/none");
+  }
+  static void expect_no_cgroup(std::string_view controller_name) {
+    const auto controller = find_controller(controller_name);
+    if (!controller) return;
+    for (const auto& entry : fs::directory_iterator(controller->mount)) {
+      EXPECT_FALSE(entry.path().filename().string().starts_with(cgroup_name("demo"))) << entry;
+    }
   }
 
   TemporaryDirectory directory_;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "vmm/supervisor/cgroup_controller.h"
 #include "vmm/supervisor/runtime_dir.h"
 
 namespace cede::cli {
@@ -37,6 +38,13 @@ void find_entry(const fs::path& path, const char* kind, std::vector<std::string>
   if (fs::exists(path, ignored)) found.push_back(fmt::format("{} {}", kind, path.string()));
 }
 
+void find_beginning(const fs::path& directory, const std::string& with, const char* kind,
+                    std::vector<std::string>& found) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename().string().starts_with(with)) find_entry(entry.path(), kind, found);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> find_leftovers(const std::string& system,
@@ -52,14 +60,14 @@ std::vector<std::string> find_leftovers(const std::string& system,
   const fs::path directory = supervisor::control_socket(system).parent_path();
   find_entry(directory, "runtime directory", found);
   find_entry(directory.string() + ".lock", "lock", found);
-  for (const fs::path hierarchy : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory"}) {
-    find_entry(hierarchy / supervisor::cgroup_name(system), "cgroup", found);
+  for (const char* name : {"memory", "cpu"}) {
+    const auto controller = supervisor::find_controller(name);
+    if (!controller) continue;
+    const std::string cgroup = supervisor::cgroup_name(system);
+    find_entry(controller->mount / cgroup, "cgroup", found);
+    find_beginning(controller->mount, cgroup + '.', "cgroup", found);
   }
-  for (const auto& entry : fs::directory_iterator("/dev/shm")) {
-    if (entry.path().filename().string().starts_with("cede-" + system)) {
-      find_entry(entry.path(), "shared memory", found);
-    }
-  }
+  find_beginning("/dev/shm", "cede-" + system, "shared memory", found);
   return found;
 }
 
