@@ -25,7 +25,7 @@ class Scheduler {
   using Cost = std::int64_t;
 
   static constexpr std::size_t kMaxClients = 256;
-  static constexpr Cost kQuantum = 128 << 10;
+  static constexpr Cost kQuantum = 64 << 10;
   static constexpr std::uint32_t kMaxWeight = 100;
 
   // Precondition: `client` is not known; weight 1 to kMaxWeight.

@@ -28,16 +28,15 @@ constexpr Scheduler::Cost kTurn = 64 << 10;
 // only, it would sleep while we work, and we while it does.
 constexpr Scheduler::Cost kBurst = 512 << 10;
 
-[[nodiscard]] Scheduler::Cost cost_of(const Request& request) noexcept {
-  switch (request.type) {
+[[nodiscard]] Scheduler::Cost cost_of(std::uint16_t type, std::uint32_t bytes) noexcept {
+  switch (type) {
     case VIRTIO_BLK_T_IN:
     case VIRTIO_BLK_T_OUT:
-      return kPerRequest + std::clamp(request.length, 4096U, BlockService::kMaxTransfer);
+      return kPerRequest + std::clamp(bytes, 4096U, BlockService::kPiece);
     case VIRTIO_BLK_T_WRITE_ZEROES:
-      return kPerRequest + std::clamp(request.length, 4096U, BlockService::kMaxErase);
+      return kPerRequest + std::clamp(bytes, 4096U, BlockService::kMaxErase);
     case VIRTIO_BLK_T_DISCARD:
-      return kPerRequest +
-             std::clamp(request.length, 4096U, BlockService::kMaxErase) / kDiscardDiscount;
+      return kPerRequest + std::clamp(bytes, 4096U, BlockService::kMaxErase) / kDiscardDiscount;
     case VIRTIO_BLK_T_FLUSH:
       return kPerRequest + kFlush;
     default:
@@ -45,23 +44,26 @@ constexpr Scheduler::Cost kBurst = 512 << 10;
   }
 }
 
-void count_done(BlockStats& stats, const DiskRequest& request, DiskOutcome outcome) noexcept {
-  if (outcome != DiskOutcome::Ok) return;
-  switch (request.kind) {
+void count_bytes(BlockStats& stats, const DiskRequest& request) noexcept {
+  if (request.transfers()) {
+    add(request.kind == DiskRequest::Kind::Read ? stats.read_bytes : stats.write_bytes,
+        request.length);
+  }
+}
+
+[[nodiscard]] Counter& operations_of(BlockStats& stats, DiskRequest::Kind kind) noexcept {
+  switch (kind) {
     case DiskRequest::Kind::Read:
-      add(stats.reads);
-      add(stats.read_bytes, request.length);
-      return;
+      return stats.reads;
     case DiskRequest::Kind::Write:
-      add(stats.writes);
-      add(stats.write_bytes, request.length);
-      return;
+      return stats.writes;
     case DiskRequest::Kind::Flush:
-      return add(stats.flushes);
+      return stats.flushes;
     case DiskRequest::Kind::Discard:
     case DiskRequest::Kind::WriteZeroes:
-      return add(stats.erases);
+      break;
   }
+  return stats.erases;
 }
 
 [[nodiscard]] DiskRequest::Kind kind_of(std::uint16_t type) noexcept {
@@ -179,48 +181,57 @@ bool BlockService::turn(Instant now) {
   return worked;
 }
 
-Scheduler::Cost BlockService::serve(BlockSession& session, const BlockSession::Taken& taken) {
+Scheduler::Cost BlockService::serve(BlockSession& session, BlockSession::Taken& taken) {
+  if (taken.begun != 0) return run(session, taken);
+  taken.since = now_;
   const Request& request = taken.request;
   const Judgement judgement = judge(request, session.info(), session.host().geometry());
   switch (judgement.kind) {
     case Judgement::Kind::Broken:
       session.reject(judgement.reason);
-      answer(session, taken.ring, request.id, VIRTIO_BLK_S_IOERR);
-      break;
+      done(session, taken.ring, request.id, VIRTIO_BLK_S_IOERR);
+      return kPerRequest;
     case Judgement::Kind::Answer:
-      session.charge(0);
-      answer(session, taken.ring, request.id, judgement.status);
-      break;
+      session.charge_operation();
+      done(session, taken.ring, request.id, judgement.status);
+      return kPerRequest;
     case Judgement::Kind::Run:
-      run(session, taken);
       break;
   }
-  return cost_of(request);
+  session.charge_operation();
+  return run(session, taken);
 }
 
-void BlockService::run(BlockSession& session, const BlockSession::Taken& taken) {
+Scheduler::Cost BlockService::run(BlockSession& session, const BlockSession::Taken& taken) {
   const Request& request = taken.request;
-  std::byte* const memory = session.host().memory() + request.offset;
-  session.charge(request.transfers() ? request.length : 0);
+  std::byte* const memory = session.host().memory() + request.offset + taken.begun;
   if (request.type == VIRTIO_BLK_T_GET_ID) {
     std::ranges::copy(session.info().serial, reinterpret_cast<char*>(memory));
-    answer(session, taken.ring, request.id, VIRTIO_BLK_S_OK);
-    return;
+    done(session, taken.ring, request.id, VIRTIO_BLK_S_OK);
+    return kPerRequest;
+  }
+  std::uint32_t bytes = request.length;
+  if (request.transfers()) {
+    bytes = std::min(kPiece, request.length - taken.begun);
+    session.charge_bytes(bytes);
+    if (bytes < request.length - taken.begun) session.keep_rest(taken, bytes);
+  } else {
+    session.set_busy_aside(true);
   }
   Operation& operation = *free_.back();
   free_.pop_back();
   operation.kind = kind_of(request.type);
   operation.unmap = (request.flags & Request::kUnmap) != 0;
   operation.buffer = session.host().buffer();
-  operation.length = request.length;
-  operation.offset = session.volume().offset + request.sector * block::kSectorBytes;
+  operation.length = bytes;
+  operation.offset = session.volume().offset + request.sector * block::kSectorBytes + taken.begun;
   operation.memory = memory;
   operation.session = &session;
   operation.ring = taken.ring;
   operation.id = request.id;
-  operation.taken = now_;
-  if (!request.transfers()) session.set_busy_aside(true);
+  operation.since = taken.since;
   disk_.start(operation);
+  return cost_of(request.type, bytes);
 }
 
 void BlockService::finished(DiskRequest& request, DiskOutcome outcome) {
@@ -229,16 +240,20 @@ void BlockService::finished(DiskRequest& request, DiskOutcome outcome) {
   if (!operation.transfers()) session.set_busy_aside(false);
   now_ = monotonic_now();
   BlockStats& stats = session.host().stats().block;
-  count_done(stats, operation, outcome);
-  add(stats.latency[latency_bucket(now_ - operation.taken)]);
-  answer(session, operation.ring, operation.id, status_of(outcome));
+  if (outcome == DiskOutcome::Ok) count_bytes(stats, operation);
+  const auto answer = done(session, operation.ring, operation.id, status_of(outcome));
+  if (answer) add(stats.latency[latency_bucket(now_ - operation.since)]);
+  if (answer == VIRTIO_BLK_S_OK) add(operations_of(stats, operation.kind));
   free_.push_back(&operation);
 }
 
-void BlockService::answer(BlockSession& session, std::uint32_t ring, std::uint32_t id,
-                          std::uint32_t status) {
-  if (status != VIRTIO_BLK_S_OK) add(session.host().stats().block.errors);
-  session.answer(ring, id, status);
+std::optional<std::uint32_t> BlockService::done(BlockSession& session, std::uint32_t ring,
+                                                std::uint32_t id, std::uint32_t status) {
+  const auto answer = session.done(ring, id, status);
+  if (answer.value_or(VIRTIO_BLK_S_OK) != VIRTIO_BLK_S_OK) {
+    add(session.host().stats().block.errors);
+  }
+  return answer;
 }
 
 bool BlockService::publish() {

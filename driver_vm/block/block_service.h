@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "driver_vm/block/block_session.h"
@@ -24,6 +26,9 @@ class BlockService final : public DeviceService, private DiskClient {
   static constexpr std::size_t kWindow = 128;  // operations in flight on the disk
   static constexpr std::uint32_t kMaxTransfer = 1 << 20;
   static constexpr std::uint32_t kMaxErase = 64 << 20;
+  // A longer transfer is not served at once: what the others wait for, and what the disk has before
+  // it when they come, is kWindow of these.
+  static constexpr std::uint32_t kPiece = 64 << 10;
 
   // `disk`, opened for kWindow operations, outlives the service.
   BlockService(Disk& disk, std::vector<Volume> volumes);
@@ -47,15 +52,17 @@ class BlockService final : public DeviceService, private DiskClient {
     BlockSession* session = nullptr;
     std::uint32_t ring = 0;
     std::uint32_t id = 0;
-    Instant taken = 0;
+    Instant since = 0;  // when the request was taken, of which this may be a piece
   };
 
   [[nodiscard]] block::Info describe(const Volume& volume, const Geometry& geometry) const noexcept;
-  // Answers or starts one request; returns what it cost.
-  Scheduler::Cost serve(BlockSession& session, const BlockSession::Taken& taken);
-  void run(BlockSession& session, const BlockSession::Taken& taken);
+  // Both answer or start one request, or the next piece of one, and return what that cost.
+  Scheduler::Cost serve(BlockSession& session, BlockSession::Taken& taken);
+  Scheduler::Cost run(BlockSession& session, const BlockSession::Taken& taken);
   void finished(DiskRequest& request, DiskOutcome outcome) override;
-  void answer(BlockSession& session, std::uint32_t ring, std::uint32_t id, std::uint32_t status);
+  // BlockSession::done(), counted.
+  std::optional<std::uint32_t> done(BlockSession& session, std::uint32_t ring, std::uint32_t id,
+                                    std::uint32_t status);
 
   Disk& disk_;
   std::vector<Volume> volumes_;

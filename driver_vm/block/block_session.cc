@@ -2,6 +2,7 @@
 #include "driver_vm/block/block_session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "driver_vm/block/block_service.h"
 
@@ -20,7 +21,7 @@ BlockSession::BlockSession(BlockService& service, std::uint32_t slot, HostedSess
   for (std::uint32_t i = 0; i < geometry.rings; ++i) {
     rings_.push_back(
         {.ring = {host.memory() + geometry.ring_offset(i), geometry.ring_shape(), host.guard()},
-         .ids = std::vector<bool>(geometry.slots)});
+         .flights = std::vector<Flight>(geometry.slots)});
   }
 }
 
@@ -28,17 +29,17 @@ BlockSession::~BlockSession() {
   service_.forget(*this);
 }
 
-// What is held was never begun: the client may send it again.
+// What is held never ends: the client may send it again.
 void BlockSession::stop() {
   serving_ = false;
   if (!held_) return;
-  rings_[held_->ring].ids[held_->request.id] = false;
-  --in_flight_;
+  rings_[held_->ring].flights[held_->request.id].abandoned = true;
+  static_cast<void>(done(held_->ring, held_->request.id, VIRTIO_BLK_S_OK));
   held_.reset();
 }
 
 bool BlockSession::ready(Instant now) noexcept {
-  if (!serving_ || (held_ && busy_aside_)) return false;
+  if (!serving_ || waits_aside()) return false;
   if (parked_until_ != kNever) {
     if (now < parked_until_) return false;
     parked_until_ = kNever;
@@ -56,9 +57,8 @@ bool BlockSession::within_limits(Instant now) noexcept {
 }
 
 Verdict BlockSession::take(Taken& taken) noexcept {
-  if (!serving_) return Verdict::Empty;
+  if (!serving_ || waits_aside()) return Verdict::Empty;
   if (held_) {
-    if (busy_aside_) return Verdict::Empty;
     taken = *held_;
     held_.reset();
     return Verdict::Ready;
@@ -74,13 +74,15 @@ Verdict BlockSession::take(Taken& taken) noexcept {
       return verdict;
     }
     const std::uint32_t id = taken.request.id;
-    if (id >= ring.ids.size() || ring.ids[id]) {
-      reject(id >= ring.ids.size() ? "an id beyond the ring's slots" : "an id already in flight");
+    if (id >= ring.flights.size() || ring.flights[id].pieces != 0) {
+      reject(id >= ring.flights.size() ? "an id beyond the ring's slots"
+                                       : "an id already in flight");
       return Verdict::Broken;
     }
-    ring.ids[id] = true;
+    ring.flights[id].pieces = 1;
     ++in_flight_;
     taken.ring = index;
+    taken.begun = 0;
     if (!busy_aside_ || taken.request.transfers()) return Verdict::Ready;
     held_ = taken;
     return Verdict::Empty;
@@ -93,16 +95,23 @@ void BlockSession::reject(std::string_view reason) noexcept {
   host_.reject(reason);
 }
 
-void BlockSession::charge(std::uint64_t bytes) noexcept {
-  operations_.take(1);
-  bytes_.take(bytes);
+void BlockSession::keep_rest(const Taken& taken, std::uint32_t piece) noexcept {
+  ++rings_[taken.ring].flights[taken.request.id].pieces;
+  held_ = taken;
+  held_->begun += piece;
 }
 
-void BlockSession::answer(std::uint32_t ring, std::uint32_t id, std::uint32_t status) noexcept {
-  rings_[ring].ring.put({.id = id, .status = status});
-  rings_[ring].ids[id] = false;
+std::optional<std::uint32_t> BlockSession::done(std::uint32_t ring, std::uint32_t id,
+                                                std::uint32_t status) noexcept {
+  Flight& flight = rings_[ring].flights[id];
+  if (status != VIRTIO_BLK_S_OK) flight.status = status;
+  if (--flight.pieces != 0) return std::nullopt;
+  const Flight flown = std::exchange(flight, {});
   --in_flight_;
+  if (flown.abandoned) return std::nullopt;
+  rings_[ring].ring.put({.id = id, .status = flown.status});
   unpublished_ = true;
+  return flown.status;
 }
 
 bool BlockSession::publish() noexcept {

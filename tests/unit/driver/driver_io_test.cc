@@ -43,6 +43,31 @@ TEST_P(DriverIo, WritesLandInTheVolumeAndReadsComeBack) {
   EXPECT_EQ(driver.hang_up(), 0);
 }
 
+// Longer than what the driver moves at once, and not a multiple of it.
+TEST_P(DriverIo, LongTransfersAreWholeAndCountOnce) {
+  constexpr std::uint32_t kLength = 300 << 10;
+  DriverProcess driver(image_.path(), {"device=0,name=a"});
+  auto [session, info, client] =
+      driver.connect(0, {.pages = 512, .rings = 1, .slot_bytes = 32, .slots = 32});
+  const auto bytes = pattern(3 * kLength, 1);
+  std::ranges::copy(bytes, client->payload(0, bytes.size()).begin());
+  for (std::uint32_t id = 0; id < 3; ++id) {
+    client->put(write_request(*client, id, id * kLength / 512, kLength, id * kLength));
+  }
+  client->publish();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client->response().status, VIRTIO_BLK_S_OK);
+  EXPECT_TRUE(same(image_.read(0, bytes.size()), bytes));
+
+  std::ranges::fill(client->payload(0, bytes.size()), std::byte{});
+  ASSERT_EQ(client->run(read_request(*client, 7, 0, 3 * kLength, 0)), VIRTIO_BLK_S_OK);
+  EXPECT_TRUE(same(client->payload(0, bytes.size()), bytes));
+  EXPECT_EQ(driver.stats(0).block.writes, 3U);
+  EXPECT_EQ(driver.stats(0).block.write_bytes, 3 * kLength);
+  EXPECT_EQ(driver.stats(0).block.reads, 1U);
+  EXPECT_EQ(driver.stats(0).block.read_bytes, 3 * kLength);
+  EXPECT_EQ(driver.hang_up(), 0);
+}
+
 TEST_P(DriverIo, FlushDiscardZeroesAndSerial) {
   DriverProcess driver(image_.path(), {"device=0,name=alice/vda"});
   auto [session, info, client] = driver.connect(0);
@@ -155,6 +180,8 @@ TEST_P(DriverIo, AShrunkenImageIsAnErrorAndNotTheEnd) {
   auto [session, info, client] = driver.connect(0);
   ASSERT_EQ(::ftruncate(image_.fd(), kMiB), 0);
   EXPECT_EQ(client->run(read_request(*client, 0, 4096, 4096)), VIRTIO_BLK_S_IOERR);
+  // A long one whose last pieces alone are lost.
+  EXPECT_EQ(client->run(read_request(*client, 0, 1792, 200 << 10)), VIRTIO_BLK_S_IOERR);
   EXPECT_EQ(client->run(read_request(*client, 0, 0, 4096)), VIRTIO_BLK_S_OK);
   EXPECT_EQ(driver.hang_up(), 0);
 }
