@@ -34,7 +34,7 @@ std::string device_name(unsigned client) {
 }  // namespace
 
 CedeStack::CedeStack(const RamImage& image, const Clients& clients)
-    : programs_(supervisor::find_programs()) {
+    : programs_(supervisor::find_programs(clients.policy)) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     throw std::system_error(errno, std::generic_category(), "capability socket");
@@ -54,6 +54,7 @@ CedeStack::CedeStack(const RamImage& image, const Clients& clients)
 
   const BrokerLink::NewDomain driver =
       required(link_->create_domain("bench-driver", 0), "a driver domain");
+  driver_domain_ = driver.handle;
   const Fd disk = image.reopen();
   std::vector<std::string> words = {programs_.driver.string(),
                                     "--capability",
@@ -64,6 +65,7 @@ CedeStack::CedeStack(const RamImage& image, const Clients& clients)
                                     "the benchmark's image",
                                     "--log-level",
                                     kLogLevel};
+  if (clients.policy == supervisor::Policy::Revocable) words.emplace_back("--revocable-regions");
   const std::uint64_t part = image.bytes() / clients.count;
   for (unsigned i = 0; i < clients.count; ++i) {
     words.insert(words.end(), {"--export", fmt::format("device={},name={},offset={},length={}", i,

@@ -20,6 +20,7 @@ class CedeStack {
     unsigned count = 1;  // each has an equal part of the image
     std::uint32_t pages = 1U << 15;
     std::string cgroup{};  // where the broker charges them; empty: nowhere
+    supervisor::Policy policy = supervisor::Policy::Donated;
   };
 
   // Throws std::runtime_error.
@@ -32,6 +33,7 @@ class CedeStack {
 
   // A client domain's capability socket, once.
   [[nodiscard]] Fd take_client(unsigned client = 0) noexcept { return std::move(clients_[client]); }
+  [[nodiscard]] Handle driver_domain() const noexcept { return driver_domain_; }
   [[nodiscard]] const supervisor::Programs& programs() const noexcept { return programs_; }
   [[nodiscard]] std::vector<ServerProcess> servers() const;
 
@@ -39,6 +41,7 @@ class CedeStack {
   supervisor::Programs programs_;
   Process broker_;
   std::optional<supervisor::BrokerLink> link_;
+  Handle driver_domain_;
   Process driver_;
   std::vector<Fd> clients_;
 };

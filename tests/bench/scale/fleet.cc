@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -19,16 +22,38 @@
 namespace cede::bench {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr Geometry kGeometry{
     .pages = kFleetPages, .rings = 1, .slot_bytes = block::kSlotBytes, .slots = kFleetSlots};
 static_assert(kGeometry.bytes() - kGeometry.data_offset() >= kFleetSlots * kFleetBlock);
 
+constexpr std::uint32_t kTakenAtOnce = 64 << 10;
 constexpr std::uint64_t kConnectNs = 60'000'000'000U;  // for all; then they are given up
 constexpr int kLookMs = 10;  // retries of a client's are due without any message
 
 // What each block of a client's volume begins with. A fresh region has only zeroes.
 std::uint32_t owner_mark(std::uint32_t client) {
   return client + 1;
+}
+
+// KiB that the kernel charges to a memory cgroup.
+double charged_in(const fs::path& cgroup) {
+  std::ifstream usage(cgroup / "memory.usage_in_bytes");         // version 1
+  if (!usage) usage = std::ifstream(cgroup / "memory.current");  // the unified one
+  double bytes = 0;
+  usage >> bytes;
+  return bytes / 1024;
+}
+
+// Of that, what is in shared memory's files.
+double shared_in(const fs::path& cgroup) {
+  std::ifstream stat(cgroup / "memory.stat");
+  double bytes = 0;
+  for (std::string name; stat >> name >> bytes;) {
+    if (name == "shmem") return bytes / 1024;
+  }
+  return 0;
 }
 
 // An epoll instance that names each of the files by its place in the list.
@@ -57,9 +82,11 @@ class FileSet {
 
 }  // namespace
 
-Fleet::Fleet(const RamImage& image, unsigned sessions)
+Fleet::Fleet(const RamImage& image, unsigned sessions, supervisor::Policy policy)
     : blocks_(image.bytes() / sessions / kFleetBlock),
-      stack_(image, {.count = sessions, .pages = kFleetPages, .cgroup = cgroup_.path()}) {
+      stack_(
+          image,
+          {.count = sessions, .pages = kFleetPages, .cgroup = cgroup_.path(), .policy = policy}) {
   for (std::uint32_t i = 0; i < sessions; ++i) {
     const std::uint32_t mark = owner_mark(i);
     for (std::uint64_t block = i * blocks_; block < (i + 1) * blocks_; ++block) {
@@ -151,6 +178,31 @@ FleetSample Fleet::read(std::uint32_t depth, std::chrono::nanoseconds duration) 
   }
   sample.errors += strangers(depth);
   return sample;
+}
+
+std::optional<Fleet::Charged> Fleet::charged() const {
+  if (cgroup_.path().empty()) return std::nullopt;
+  const Handle driver = stack_.driver_domain();
+  const std::string drivers_name = fmt::format("{}-{}", driver.index, driver.generation);
+  Charged charged;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(cgroup_.path())) {
+    if (!entry.path().filename().string().starts_with("session-")) continue;
+    const bool drivers = entry.path().parent_path().filename() == drivers_name;
+    (drivers ? charged.driver : charged.clients) += charged_in(entry.path());
+    charged.in_regions += shared_in(entry.path());
+  }
+  return charged;
+}
+
+void Fleet::take_back() {
+  constexpr std::uint32_t kPieces = (kGeometry.bytes() - kGeometry.data_offset()) / kTakenAtOnce;
+  for (const auto& client : clients_) {
+    client->prepare(kPieces, kTakenAtOnce);
+    for (std::uint32_t slot = 0; slot < kPieces; ++slot) {
+      const std::span<std::byte> piece = client->buffer(slot);
+      static_cast<void>(::madvise(piece.data(), piece.size(), MADV_REMOVE));
+    }
+  }
 }
 
 std::uint64_t Fleet::strangers(std::uint32_t depth) {

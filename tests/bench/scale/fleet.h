@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tests/bench/blk/cede_stack.h"
@@ -31,7 +32,8 @@ class Fleet {
  public:
   // Broker, driver and client domains, as many as `sessions`; no session yet. Where there is a
   // memory cgroup that we may use, the broker charges the clients there.
-  Fleet(const RamImage& image, unsigned sessions);
+  Fleet(const RamImage& image, unsigned sessions,
+        supervisor::Policy policy = supervisor::Policy::Donated);
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
@@ -39,6 +41,16 @@ class Fleet {
   [[nodiscard]] std::vector<double> connect();
   // A closed loop: every client keeps `depth` random reads in flight.
   [[nodiscard]] FleetSample read(std::uint32_t depth, std::chrono::nanoseconds duration);
+  // What the kernel charges for the sessions' pages, to the clients that pay for them and to the
+  // driver. Nothing: there is no memory cgroup that we may use.
+  struct Charged {
+    double clients = 0;  // KiB
+    double driver = 0;
+    double in_regions = 0;  // of both; the rest was taken out, and is pinned
+  };
+  [[nodiscard]] std::optional<Charged> charged() const;
+  // Every client, idle, has the kernel take the pages of its payload out of the region, if it may.
+  void take_back();
   // The broker, then the driver.
   [[nodiscard]] std::vector<ServerProcess> servers() const { return stack_.servers(); }
 

@@ -43,9 +43,39 @@ json::object from_step(const ScaleStep& step) {
   return {{"sessions", step.sessions}, {"figures", std::move(figures)}};
 }
 
+std::string idle_table(const std::vector<IdleMemory>& all) {
+  if (all.empty()) return {};
+  std::string text = fmt::format(
+      "\nidle sessions by memory policy: KiB for each of {}\n  {:<14} {:>12} {:>12} {:>16} {:>10}"
+      "  {}\n",
+      kIdleSessions, "policy", "client pays", "driver pays", "after take-back", "in region",
+      "reads then");
+  for (const IdleMemory& one : all) {
+    text += fmt::format("  {:<14} {:>12.0f} {:>12.0f} {:>16.0f} {:>10.0f}  {}\n", one.policy,
+                        one.client_pays, one.driver_pays, one.after_taking_back, one.in_region,
+                        one.wrong_reads == 0 ? "right" : fmt::format("{} wrong", one.wrong_reads));
+  }
+  return text;
+}
+
+json::array from_idle(const std::vector<IdleMemory>& all) {
+  json::array rows;
+  for (const IdleMemory& one : all) {
+    rows.push_back(json::object{{"policy", one.policy},
+                                {"sessions", kIdleSessions},
+                                {"client_kib", one.client_pays},
+                                {"driver_kib", one.driver_pays},
+                                {"kib_after_taking_back", one.after_taking_back},
+                                {"kib_in_region_then", one.in_region},
+                                {"wrong_reads", one.wrong_reads}});
+  }
+  return rows;
+}
+
 }  // namespace
 
-std::string as_tables(const ScalePlan& plan, const std::vector<ScaleStep>& all) {
+std::string as_tables(const ScalePlan& plan, const std::vector<ScaleStep>& all,
+                      const std::vector<IdleMemory>& idle) {
   std::string text = fmt::format(
       "{}\none cede-driver on an image in memory; sessions of {} KiB, a client each; random reads\n"
       "of {} bytes, {} in flight for each client; {:.1f} s idle, {:.1f} s active; {} repetitions,\n"
@@ -58,10 +88,11 @@ std::string as_tables(const ScalePlan& plan, const std::vector<ScaleStep>& all) 
     if (figure.table != last) text += table(figure.table, all);
     last = figure.table;
   }
-  return text;
+  return text + idle_table(idle);
 }
 
-std::string as_json(const ScalePlan& plan, const std::vector<ScaleStep>& all) {
+std::string as_json(const ScalePlan& plan, const std::vector<ScaleStep>& all,
+                    const std::vector<IdleMemory>& idle) {
   json::array steps;
   for (const ScaleStep& step : all) steps.push_back(from_step(step));
   return json::serialize(
@@ -71,7 +102,8 @@ std::string as_json(const ScalePlan& plan, const std::vector<ScaleStep>& all) {
                           {"depth", plan.depth},
                           {"sample_seconds", std::chrono::duration<double>(plan.duration).count()},
                           {"repetitions", plan.repetitions},
-                          {"steps", std::move(steps)}}) +
+                          {"steps", std::move(steps)},
+                          {"idle_memory", from_idle(idle)}}) +
          '\n';
 }
 

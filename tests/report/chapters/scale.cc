@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "tests/report/chapters/chapters.h"
@@ -107,6 +108,21 @@ std::vector<Headline> headlines_of(const json::value& step) {
   return all;
 }
 
+// What a session's pages are to an idle client, by memory policy.
+std::optional<Exhibit> idle_memory(const json::value& results) {
+  Table table{{"policy", "client pays", "driver pays", "after take-back", "still in the region",
+               "reads then"},
+              {}};
+  for (const json::value& row : items(results, "idle_memory")) {
+    const auto kib = [&](const char* name) { return quantity(number(row, name), "KiB"); };
+    table.rows.push_back({words(row, "policy"), kib("client_kib"), kib("driver_kib"),
+                          kib("kib_after_taking_back"), kib("kib_in_region_then"),
+                          number(row, "wrong_reads") == 0 ? "right" : "wrong"});
+  }
+  if (table.rows.empty()) return std::nullopt;
+  return Exhibit{"Whom the kernel charges, for each idle session", std::move(table)};
+}
+
 }  // namespace
 
 Chapter read_scale(const json::value& results) {
@@ -127,6 +143,16 @@ Chapter read_scale(const json::value& results) {
                             ". Figures of the driver alone (memory, wake-ups, its processor time) "
                             "compare between machines; rates include the clients' work."};
   chapter.sections.push_back({{}, {}, std::move(exhibits), {}, false});
+  if (std::optional<Exhibit> idle = idle_memory(results)) {
+    chapter.sections.push_back(
+        {"Idle sessions by memory policy",
+         {"What donated memory costs: an idle client's pages are of no use to it until it closes "
+          "the session. Where it may revoke them, it can take them out of the region; but drivers "
+          "pin what they do I/O on, and what is pinned stays charged all the same."},
+         {std::move(*idle)},
+         {},
+         false});
+  }
   return chapter;
 }
 

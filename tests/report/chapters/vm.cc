@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "tests/report/chapters/chapters.h"
+#include "tests/report/quantity.h"
 #include "tests/report/reading.h"
 
 namespace cede::report {
@@ -13,10 +14,25 @@ namespace json = boost::json;
 
 using Reader = Chapter (*)(const json::value&);
 
+// From the workload that suffers most to the one that suffers least.
+void add_headline(Chapter& chapter, const json::value& results, const char* kind) {
+  const auto ratio = [](const json::value& workload) {
+    const std::span<const json::value> ratios = items(workload, "ratios");
+    return ratios.empty() ? number({}) : number(ratios.front(), "median");
+  };
+  const bench::Spread all = spread_over(items(results, "workloads"), ratio);
+  if (!is_there(all)) return;
+  chapter.headlines.push_back(
+      {std::string(kind) + "driver in a virtual machine / in a process, worst and best workload",
+       quantity(all.least, "x") + " to " + quantity(all.most, "x"), "emulated, for the record",
+       Judgement::None});
+}
+
 void take_over(Chapter& chapter, const json::value& results, const char* kind, Reader read) {
   if (items(results, "workloads").empty()) return;
   Chapter part = read(results);
   chapter.machine = part.machine;
+  add_headline(chapter, results, kind);
   if (chapter.comparable.empty()) chapter.comparable.push_back(part.comparable.front());
   for (Section& section : part.sections) {
     section.title = std::string(kind) + section.title;

@@ -94,12 +94,17 @@ TEST(Chapters, RecoveryHasAPlotForEachKindOfRow) {
 TEST(Chapters, ScaleDrawsFiguresThatItHasNeverHeardOf) {
   const Chapter chapter = read_scale(from(R"({'steps': [
     {'sessions': 1, 'figures': {'iops': {'median': 5, 'min': 4, 'max': 6}, 'novelty': 3}},
-    {'sessions': 256, 'figures': {'idle_driver_wakeups_per_second': 2, 'novelty': [1, 2, 3]}}]})"));
+    {'sessions': 256, 'figures': {'idle_driver_wakeups_per_second': 2, 'novelty': [1, 2, 3]}}],
+    'idle_memory': [{'policy': 'donated', 'client_kib': 1024, 'driver_kib': 0, 'wrong_reads': 0}]})"));
   const Lines& novelty = std::get<Lines>(exhibit(chapter, "novelty").what);
   ASSERT_EQ(novelty.series[0].points.size(), 2U);
   EXPECT_EQ(novelty.series[0].points[1].y.most, 3);
   ASSERT_FALSE(chapter.headlines.empty());
   EXPECT_EQ(chapter.headlines[0].judgement, Judgement::Bad) << "an idle driver woke up";
+  const Table& idle =
+      std::get<Table>(exhibit(chapter, "Whom the kernel charges, for each idle session").what);
+  EXPECT_EQ(idle.rows.front().front(), "donated");
+  EXPECT_EQ(idle.rows.front().back(), "right");
 }
 
 TEST(Chapters, RingsCompareSamplesOfOneNearnessOnly) {
@@ -154,6 +159,8 @@ TEST(Chapters, DriverVmsAreADiskAndANetwork) {
   const Chapter chapter = read_vm(both);
   ASSERT_FALSE(chapter.sections.empty());
   EXPECT_EQ(chapter.sections[0].title, "Disk: Operations");
+  ASSERT_EQ(chapter.headlines.size(), 1U);
+  EXPECT_EQ(chapter.headlines[0].value, "0.9\u00d7 to 0.9\u00d7");
 }
 
 }  // namespace
