@@ -47,6 +47,8 @@ class Arena {
   [[nodiscard]] const Findings& heard() { return impostor_.signs().heard(); }
   // Was it killed, or dropped, by somebody but us?
   [[nodiscard]] bool attacker_is_gone() const;
+  // Did a driver end a session of its, as a client's that breaks the protocol?
+  [[nodiscard]] bool attacker_is_rejected() const;
   // Broker, drivers and honest clients that are not the same processes as in the beginning.
   [[nodiscard]] std::vector<std::string> lost_servers() const;
   // Is the victim's disk what it was, and does a hostile driver's client get on? What is not so.

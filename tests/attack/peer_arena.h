@@ -30,6 +30,7 @@ class PeerArena {
   [[nodiscard]] std::int64_t pages_unaccounted() const { return 0; }
   [[nodiscard]] const Findings& heard() { return signs_.heard(); }
   [[nodiscard]] bool attacker_is_gone() { return !attacker_.running(); }
+  [[nodiscard]] bool attacker_is_rejected() const { return false; }
   [[nodiscard]] std::vector<std::string> lost_servers();
   [[nodiscard]] std::vector<std::string> damage();
 

@@ -94,7 +94,9 @@ void run(Place& arena, Trial& trial) {
   trial.during = arena.measure(trial.plan.phase);
   if (fate == Fate::CutOff) arena.await_cut_off();
   trial.findings = arena.heard();
-  const bool cut_off = trial.findings.cut_off_ms || arena.attacker_is_gone();
+  // It need not have noticed.
+  const bool cut_off =
+      trial.findings.cut_off_ms || arena.attacker_is_gone() || arena.attacker_is_rejected();
   if (fate == Fate::CutOff && !cut_off) trial.failures.emplace_back("the attacker was not cut off");
   if (fate == Fate::Stays && trial.findings.gave_up) {
     trial.failures.push_back("the attacker gave up: " + *trial.findings.gave_up);

@@ -7,7 +7,10 @@
 namespace cede::attack {
 namespace {
 
-constexpr std::uint32_t kFarTooMany = 256;
+// More than a branch may have, and fewer than the account pays for where they are small.
+constexpr std::uint32_t kFarTooMany = 96;
+constexpr std::uint32_t kSmall = 4;  // pages
+static_assert(kFarTooMany * kSmall < kSparePages / 2);
 
 // How many sessions there are before the broker refuses another one.
 std::uint32_t fill(test::Domain& parent, test::Domain& driver, test::Domain& tenant,
@@ -34,9 +37,11 @@ void run(Client& client) {
     auto tenant = try_child(self, kSparePages / 2, "tenant");
     if (driver && tenant) {
       // Small ones until there are too many of them, large ones until there is no page left.
-      const std::uint32_t pages = many ? 4 : 64;
+      const std::uint32_t pages = many ? kSmall : 64;
       const std::uint32_t made = fill(self, *driver, *tenant, pages);
-      if (made == kFarTooMany) return client.stage().broke("one client can have 256 sessions");
+      if (made == kFarTooMany) {
+        return client.stage().broke("one client can have far too many sessions");
+      }
       if (made * pages > kSparePages / 2) {
         return client.stage().broke("sessions have more pages than the account");
       }

@@ -6,6 +6,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/exhaustion/household.h"
+#include "tests/support/eventually.h"
 
 namespace cede::attack {
 namespace {
@@ -24,7 +25,9 @@ void run(Client& client) {
       auto child = try_child(client.broker(), 0);
       if (!child) return client.stage().broke("the dead keep their rows");
       send_bytes(child->fd(), size);
-      if (!child->closed()) {
+      // What is not the end of its sender is answered.
+      (void)eventually([&] { return child->has(MessageType::Reply) || child->gone(); });
+      if (!child->gone()) {
         return client.stage().broke("a packet of " + std::to_string(size) + " bytes is accepted");
       }
     }

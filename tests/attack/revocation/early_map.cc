@@ -37,7 +37,10 @@ void run(Client& client) {
       if (rsp_prod.load(std::memory_order_acquire) != 0) {
         return client.stage().broke("the driver answers before the session is connected");
       }
-      (void)connects(client, session.handle);
+      if (connects(client, session.handle) && announced > kSlots &&
+          !client.await_cut_off(session.handle)) {
+        return client.stage().broke("a producer far ahead is let pass");
+      }
       give_back(client, std::move(session));
     }
   }
@@ -47,7 +50,9 @@ const Entry entry{{.name = "early-map",
                    .family = "revocation",
                    .source = "xenbus: rings that are used before both sides are Connected",
                    .does = "fills the rings and rings the bell between Offer and Mapped",
-                   .holds = "the driver looks at nothing before the seals are on",
+                   .holds = "the driver looks at nothing before the seals are on, and takes no "
+                            "nonsense after that",
+                   .fate = Fate::CutOff,
                    .run = &run}};
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace cede::attack {
 namespace {
 
 void run(Client& client) {
+  // All slots hold good buffers: it is the producer that has to be found wrong, and nothing else.
+  client.port().post(client.port().receive_ring().free_slots(), net::kMinBuffer);
   run_away(client.port(), net::receive_ring(0));
   provoke_end(client);
 }
