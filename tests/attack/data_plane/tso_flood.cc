@@ -16,7 +16,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "tso-flood",
                    .family = "data-plane",
-                   .source = "XSA-423; a segment of 64 KiB is 1365 frames",
+                   .source = "CVE-2019-11479: an MSS of 48; 64 KiB are 1365 frames",
                    .does = "sends 64 KiB segments to alice at full rate, cut as finely as may be",
                    .holds = "her frames are lost for as long as it lasts, and nothing else: disks "
                             "go on, and so does the switch",

@@ -25,7 +25,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "connect-churn",
                    .family = "exhaustion",
-                   .source = "XSA-332 to 334: xenstore and backends under connection storms",
+                   .source = "XSA-350, CVE-2020-29569: a backend under connection storms",
                    .does = "connects and closes as fast as it goes, with requests in flight",
                    .holds = "each session's end is complete, and costs the others nothing lasting",
                    .run = &run}};

@@ -54,7 +54,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "connect-until-refused",
                    .family = "exhaustion",
-                   .source = "XSA-34 and others: tables of the hypervisor that one domain fills",
+                   .source = "XSA-419, CVE-2022-42322: guests that fill xenstored together",
                    .does = "makes sessions between domains of its own until it is refused",
                    .holds = "account and branch quota bound them; others connect as before",
                    .run = &run}};

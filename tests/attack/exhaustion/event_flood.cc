@@ -35,7 +35,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "event-flood",
                    .family = "exhaustion",
-                   .source = "CVE-2022-42311 and others: memory of xenstored by watch events",
+                   .source = "XSA-326, CVE-2022-42311: memory of xenstored by watch events",
                    .does = "makes and takes back grants to children that never read",
                    .holds = "a child whose queue is full is dropped, and its account is back",
                    .run = &run}};

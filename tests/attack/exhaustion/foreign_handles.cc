@@ -53,7 +53,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "foreign-handles",
                    .family = "exhaustion",
-                   .source = "XSA-115: names and permissions that a guest can guess",
+                   .source = "XSA-353, CVE-2020-29479: requests without a check of permissions",
                    .does = "asks everything of every handle that is not its own",
                    .holds = "a handle works on the socket that it was issued to, and on no other",
                    .run = &run}};

@@ -33,7 +33,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "long-teardown",
      .family = "exhaustion",
-     .source = "XSA-57 and others: a domain whose destruction takes long",
+     .source = "XSA-344 and XSA-380: a domain whose destruction takes long",
      .does = "dies with dozens of sessions and children at once",
      .holds = "the broker is done in a moment, and every page is home in bounded time",
      .fate = Fate::Either,

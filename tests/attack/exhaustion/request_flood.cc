@@ -37,7 +37,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "request-flood",
                    .family = "exhaustion",
-                   .source = "XSA-354: xenstored is busy with one guest",
+                   .source = "XSA-206: xenstore denial of service by repeated update",
                    .does = "keeps the broker's socket full of requests, and reads every answer",
                    .holds = "the broker takes some from each, and is not on the data path",
                    .run = &run}};

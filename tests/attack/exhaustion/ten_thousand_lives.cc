@@ -30,7 +30,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "ten-thousand-lives",
                    .family = "exhaustion",
-                   .source = "XSA-255 and others: what leaks a little at each domain's end",
+                   .source = "XSA-483, CVE-2026-23556: quota that is not back after a domain's end",
                    .does = "lives and dies with its full quota, again and again",
                    .holds = "after each death the full quota is there again",
                    .run = &run}};

@@ -25,7 +25,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "unread-replies",
                    .family = "exhaustion",
-                   .source = "CVE-2020-29479 and others: xenstored's queues",
+                   .source = "XSA-326 and XSA-416: replies of xenstored that nobody reads",
                    .does = "asks the broker for ever, and reads no answer",
                    .holds = "it is dropped when its queue is full",
                    .fate = Fate::CutOff,

@@ -15,7 +15,7 @@ void run(Driver& driver) {
 const Entry entry{
     {.name = "broken-at-once",
      .family = "hostile-driver",
-     .source = "XSA-155 and its like: a peer that resets in a loop",
+     .source = "XSA-350 turned round: a peer that connects and leaves in a loop",
      .does = "says that its client broke the protocol, and again with each session",
      .holds = "the client comes back each time, later and later, and nobody else pays for it",
      .fate = Fate::Stays,

@@ -26,7 +26,7 @@ void run(Driver& driver) {
 const Entry entry{
     {.name = "release-twice",
      .family = "hostile-driver",
-     .source = "XSA-387 and XSA-224: reference counts of grants that are dropped twice",
+     .source = "XSA-224 and XSA-394: reference counts of grants that are dropped twice",
      .does = "lets go of a session twice, and goes on to speak of it when it is over",
      .holds = "the second time, and all that is said of what is over, is refused",
      .fate = Fate::Stays,

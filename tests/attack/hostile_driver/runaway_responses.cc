@@ -20,7 +20,7 @@ void run(Driver& driver) {
 const Entry entry{
     {.name = "runaway-responses",
      .family = "hostile-driver",
-     .source = "XSA-155 turned round: a producer index is the peer's",
+     .source = "XSA-376, and XSA-39 turned round: a producer index is the peer's",
      .does = "publishes answers far ahead of the requests, or behind those that were read",
      .holds = "its client leaves after one look, each time",
      .fate = Fate::CutOff,

@@ -31,7 +31,7 @@ void run_on_vhost_user(Master& master) {
 
 const Entry entry{{.name = "exit-in-mid-io",
                    .family = "revocation",
-                   .source = "XSA-155, and any frontend that dies",
+                   .source = "Xen: a dead granter's pages stay until they are unmapped",
                    .does = "dies while the driver reads and writes all over its region",
                    .holds = "the pages stay until the driver is done with them, and then come home",
                    .fate = Fate::Either,

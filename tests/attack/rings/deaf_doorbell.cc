@@ -28,7 +28,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "deaf-doorbell",
      .family = "rings",
-     .source = "XSA-441, CVE-2023-34324: an event channel closed under load",
+     .source = "XSA-331, XSA-441: an event channel closed under load",
      .does = "shuts its doorbells down, both directions, with requests in flight",
      .holds =
          "the driver is not kept awake by a bell that will never ring again, and serves the others",

@@ -28,7 +28,7 @@ void run_on_vhost_user(Master& master) {
 
 const Entry entry{{.name = "doorbell-storm",
                    .family = "rings",
-                   .source = "XSA-331, XSA-332, CVE-2020-27673",
+                   .source = "XSA-332, CVE-2020-27673",
                    .does = "rings both doorbells from two threads without having any work",
                    .holds = "the drivers grow deaf to that client, and to nobody else",
                    .run = &run,

@@ -29,7 +29,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "duplicate-ids",
      .family = "rings",
-     .source = "XSA-376: ids of the peer taken on trust",
+     .source = "XSA-376 turned round: ids of the peer taken on trust",
      .does = "publishes a whole ring of requests that have one id",
      .holds = "the driver ends that session when two are in flight, and answers each but once",
      .fate = Fate::Either,

@@ -35,7 +35,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "event-games",
      .family = "rings",
-     .source = "XSA-331, and io/ring.h: event indices are the peer's to write",
+     .source = "Xen io/ring.h: event indices are the peer's to write",
      .does = "writes anything into both event indices of all its rings, all the time, under load",
      .holds = "only its own wake-ups suffer",
      .run = &run}};

@@ -48,7 +48,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "header-lies",
      .family = "rings",
-     .source = "XSA-423, XSA-432, XSA-448",
+     .source = "XSA-423, XSA-432: headers that are not where they should be",
      .does = "sends segments whose headers contradict the frame in every field",
      .holds = "a header that contradicts its frame is malformed, and no receiver sees it",
      .run = &run}};

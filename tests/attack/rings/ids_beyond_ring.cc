@@ -16,7 +16,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "ids-beyond-ring",
                    .family = "rings",
-                   .source = "XSA-376: ids of the peer taken as indices",
+                   .source = "XSA-376 turned round: ids of the peer taken as indices",
                    .does = "gives its requests ids for which the ring has no slots",
                    .holds = "the driver ends each such session, and writes into no table by it",
                    .fate = Fate::CutOff,

@@ -14,7 +14,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "no-buffers",
                    .family = "rings",
-                   .source = "XSA-392, CVE-2021-28714: a guest that posts no receive buffers",
+                   .source = "XSA-392, CVE-2021-28715: a guest that posts no receive buffers",
                    .does = "has frames sent to it at full rate, and gives no buffer for any",
                    .holds = "the frames are dropped; nothing is queued for it, and nobody waits",
                    .run = &run}};

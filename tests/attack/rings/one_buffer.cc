@@ -24,7 +24,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "one-buffer",
                    .family = "rings",
-                   .source = "XSA-392, CVE-2021-28715: one slot where the packet needs two",
+                   .source = "XSA-392, CVE-2021-28714: one slot where the packet needs two",
                    .does = "gives one receive buffer at a time for frames that need two",
                    .holds = "such a frame is dropped, uses no buffer up, and holds up nobody",
                    .run = &run}};

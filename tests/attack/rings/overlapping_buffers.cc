@@ -24,7 +24,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "overlapping-buffers",
      .family = "rings",
-     .source = "XSA-229, CVE-2017-12134: two requests, one page",
+     .source = "XSA-155, by the switch's own hand: what it judged is overwritten",
      .does = "gives the same page as receive buffer 256 times, and as a frame to send as well",
      .holds = "it spoils its own frames, and the switch judges what it copied",
      .run = &run}};

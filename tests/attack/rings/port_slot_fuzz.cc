@@ -24,7 +24,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "port-slot-fuzz",
                    .family = "rings",
-                   .source = "XSA-155 and its like",
+                   .source = "CVE-2018-1059, DPDK vhost: a guest's extents taken unchecked",
                    .does = "publishes random bytes in all slots of its port's three rings",
                    .holds = "the switch ends that session at the first extent outside the payload",
                    .fate = Fate::CutOff,

@@ -18,7 +18,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "producer-backwards",
                    .family = "rings",
-                   .source = "Xen io/ring.h: RING_REQUEST_PROD_OVERFLOW does not see it",
+                   .source = "Xen io/ring.h: RING_REQUEST_PROD_OVERFLOW, from below",
                    .does = "takes back a request that it has published and that was answered",
                    .holds = "the driver ends that session",
                    .fate = Fate::CutOff,

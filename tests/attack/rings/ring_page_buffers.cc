@@ -16,7 +16,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "ring-page-buffers",
      .family = "rings",
-     .source = "XSA-270: an offset into the wrong pages",
+     .source = "CVE-2018-1059, DPDK vhost: an extent that runs out of its pages",
      .does = "gives its own ring pages as receive buffers, and has a frame sent to it",
      .holds = "the switch ends that session, and writes no frame into its rings",
      .fate = Fate::CutOff,

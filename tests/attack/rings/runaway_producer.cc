@@ -22,7 +22,7 @@ void run_on_vhost_user(Master& master) {
 
 const Entry entry{{.name = "runaway-producer",
                    .family = "rings",
-                   .source = "Xen netback, 'ring contains garbage', 2013",
+                   .source = "XSA-39, CVE-2013-0216: netback, 'ring contains garbage'",
                    .does = "publishes two thousand million requests at once",
                    .holds = "the driver ends that session after one look; nobody else notices",
                    .fate = Fate::CutOff,

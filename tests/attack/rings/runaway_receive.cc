@@ -17,7 +17,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "runaway-receive",
      .family = "rings",
-     .source = "Xen netback, 'ring contains garbage', 2013",
+     .source = "XSA-39, CVE-2013-0216: netback, 'ring contains garbage'",
      .does = "publishes two thousand million receive buffers at once, and has a frame sent to it",
      .holds = "the switch ends that session at the first frame; nobody else notices",
      .fate = Fate::CutOff,

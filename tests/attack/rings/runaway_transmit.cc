@@ -13,7 +13,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "runaway-transmit",
                    .family = "rings",
-                   .source = "Xen netback, 'ring contains garbage', 2013",
+                   .source = "XSA-39, CVE-2013-0216: netback, 'ring contains garbage'",
                    .does = "publishes two thousand million frames at once",
                    .holds = "the switch ends that session after one look; nobody else notices",
                    .fate = Fate::CutOff,

@@ -23,7 +23,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "runts-and-giants",
      .family = "rings",
-     .source = "XSA-448, CVE-2023-46838: frames without a byte",
+     .source = "XSA-448 and CVE-2024-41090: frames without a byte, or of too few",
      .does = "sends frames of no bytes, of too few, and of up to four thousand million",
      .holds = "each is malformed; the session goes on",
      .run = &run}};

@@ -37,7 +37,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "slot-fuzz",
      .family = "rings",
-     .source = "XSA-155 and its like",
+     .source = "XSA-155: drivers incautious about what is in shared memory",
      .does =
          "publishes requests of random bytes, most of them nearly right, in session after session",
      .holds = "each is answered, or ends the session; the driver goes on",

@@ -13,7 +13,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "tiny-buffers",
                    .family = "rings",
-                   .source = "XSA-432, CVE-2023-34319: 18 tiny slots",
+                   .source = "CVE-2026-86566, DPDK vhost: runt receive descriptors",
                    .does = "gives receive buffers of 64 bytes, and has a frame sent to it",
                    .holds = "the switch ends that session, and writes into none of them",
                    .fate = Fate::CutOff,

@@ -31,7 +31,7 @@ void run(Client& client) {
 
 const Entry entry{{.name = "unknown-types",
                    .family = "rings",
-                   .source = "XSA-155: an operation read twice chose the branch",
+                   .source = "virtio 1.2, 5.2.6: what is unknown is VIRTIO_BLK_S_UNSUPP",
                    .does = "asks for operations that do not exist, with flags that do not either",
                    .holds = "each is answered as unsupported, and the session goes on",
                    .run = &run}};

@@ -30,7 +30,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "wrong-lengths",
      .family = "rings",
-     .source = "XSA-155: nr_segments beyond the array",
+     .source = "virtio 1.2, 5.2.6: transfers are whole sectors, and have a limit",
      .does = "asks for transfers of no bytes, of half a sector, and longer than it was told it may",
      .holds = "each is answered with an error, and the session goes on",
      .run = &run}};

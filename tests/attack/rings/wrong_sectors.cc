@@ -32,7 +32,7 @@ void run(Client& client) {
 const Entry entry{
     {.name = "wrong-sectors",
      .family = "rings",
-     .source = "SPC/virtio: a start and a length whose sum wraps",
+     .source = "SBC/virtio: a start and a length whose sum wraps",
      .does = "reads and writes sectors beyond its volume, so that the sum wraps into the victim's",
      .holds = "each is answered with an error; nothing of the victim's is read or written",
      .run = &run}};
