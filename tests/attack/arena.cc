@@ -17,6 +17,7 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kDiskBytes = 32U << 20;
 constexpr std::chrono::seconds kHomecoming{90};
+constexpr std::chrono::seconds kReturn{10};
 // Longer than the broker's deadline for a driver that does not let go.
 constexpr std::chrono::seconds kCutOffPatience{25};
 // The load on a hostile driver's disk, at full rate until it turns.
@@ -132,8 +133,18 @@ void Arena::end_attack() {
 }
 
 bool Arena::settles() {
-  return eventually([this] { return system_.ledger().at("leaving").as_array().empty(); },
-                    kHomecoming);
+  const auto is_home = [this] { return system_.ledger().at("leaving").as_array().empty(); };
+  if (!eventually(is_home, kHomecoming)) return false;
+  // A session in the making has descriptors of the broker's.
+  (void)eventually(
+      [this] {
+        const json::object now = system_.ledger();
+        return std::ranges::all_of(now.at("sessions").as_array(), [](const json::value& session) {
+          return session.at("state").as_string() == "connected";
+        });
+      },
+      kReturn);
+  return true;
 }
 
 std::int64_t Arena::pages_unaccounted() const {

@@ -39,7 +39,8 @@ class Arena {
   void await_cut_off();
   // Kills the attacker; its next life is the honest program.
   void end_attack();
-  // Waits until no session of an ended life holds pages any more. False: they do not come home.
+  // Waits until no session of an ended life holds pages any more, and a while for the new ones.
+  // False: pages do not come home.
   [[nodiscard]] bool settles();
   // Pages of the budget that no account, session or escrow has.
   [[nodiscard]] std::int64_t pages_unaccounted() const;
