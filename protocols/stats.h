@@ -44,7 +44,7 @@ struct BlockStats {
   Counter writes, write_bytes;
   Counter flushes, erases;                       // erases: discards and write-zeroes
   Counter errors;                                // answered with something other than ok
-  std::array<Counter, kLatencyBuckets> latency;  // taken from the ring to response put
+  std::array<Counter, kLatencyBuckets> latency;  // begun to response put
 };
 
 // Why the switch dropped a frame. Of frames from a port: everything up to Isolated, and what the

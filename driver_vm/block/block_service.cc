@@ -32,7 +32,7 @@ constexpr Scheduler::Cost kBurst = 512 << 10;
   switch (type) {
     case VIRTIO_BLK_T_IN:
     case VIRTIO_BLK_T_OUT:
-      return kPerRequest + std::clamp(bytes, 4096U, BlockService::kPiece);
+      return kPerRequest + std::clamp(bytes, 4096U, kTransferPiece);
     case VIRTIO_BLK_T_WRITE_ZEROES:
       return kPerRequest + std::clamp(bytes, 4096U, BlockService::kMaxErase);
     case VIRTIO_BLK_T_DISCARD:
@@ -212,7 +212,7 @@ Scheduler::Cost BlockService::run(BlockSession& session, const BlockSession::Tak
   }
   std::uint32_t bytes = request.length;
   if (request.transfers()) {
-    bytes = std::min(kPiece, request.length - taken.begun);
+    bytes = std::min(kTransferPiece, request.length - taken.begun);
     session.charge_bytes(bytes);
     if (bytes < request.length - taken.begun) session.keep_rest(taken, bytes);
   } else {

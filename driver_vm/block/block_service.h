@@ -26,9 +26,6 @@ class BlockService final : public DeviceService, private DiskClient {
   static constexpr std::size_t kWindow = 128;  // operations in flight on the disk
   static constexpr std::uint32_t kMaxTransfer = 1 << 20;
   static constexpr std::uint32_t kMaxErase = 64 << 20;
-  // A longer transfer is not served at once: what the others wait for, and what the disk has before
-  // it when they come, is kWindow of these.
-  static constexpr std::uint32_t kPiece = 64 << 10;
 
   // `disk`, opened for kWindow operations, outlives the service.
   BlockService(Disk& disk, std::vector<Volume> volumes);
@@ -52,7 +49,7 @@ class BlockService final : public DeviceService, private DiskClient {
     BlockSession* session = nullptr;
     std::uint32_t ring = 0;
     std::uint32_t id = 0;
-    Instant since = 0;  // when the request was taken, of which this may be a piece
+    Instant since = 0;  // when the request was begun, of which this may be a piece
   };
 
   [[nodiscard]] block::Info describe(const Volume& volume, const Geometry& geometry) const noexcept;

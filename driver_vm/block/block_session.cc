@@ -49,10 +49,12 @@ bool BlockSession::ready(Instant now) noexcept {
 }
 
 bool BlockSession::within_limits(Instant now) noexcept {
-  const bool operations_open = operations_.open(now);
+  // The rest of a transfer is no operation more.
+  const bool operations_open = (held_ && held_->begun != 0) || operations_.open(now);
   const bool bytes_open = bytes_.open(now);
   if (operations_open && bytes_open) return true;
-  parked_until_ = std::max(operations_.opens_at(now), bytes_.opens_at(now));
+  parked_until_ = bytes_.opens_at(now);
+  if (!operations_open) parked_until_ = std::max(parked_until_, operations_.opens_at(now));
   return false;
 }
 

@@ -29,7 +29,7 @@ class BlockSession final : public DeviceSession {
     std::uint32_t ring = 0;
     block::Request request;
     std::uint32_t begun = 0;  // bytes of its pieces before the next one; 0: it is new
-    Instant since = 0;        // when it was taken
+    Instant since = 0;        // when its first piece was begun
   };
 
   // `slot` is its place in the service's tables. All references outlive the session.

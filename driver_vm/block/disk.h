@@ -19,6 +19,10 @@
 
 namespace cede::driver {
 
+// A transfer is at most this long. The multiplexer cuts longer ones, so that others have their turn
+// after each piece, and bounce buffers have this size.
+inline constexpr std::uint32_t kTransferPiece = 64 << 10;
+
 // One operation on the disk. Lives until it is finished.
 struct DiskRequest {
   enum class Kind : std::uint8_t { Read, Write, Flush, Discard, WriteZeroes };

@@ -68,7 +68,7 @@ class UringDisk final : public Disk {
   EventLoop& loop_;
   DiskClient* client_ = nullptr;
   static constexpr std::size_t kZeroes = 64 << 10;
-  static constexpr std::size_t kBounce = 64 << 10;
+  static constexpr std::size_t kBounce = kTransferPiece;
   // An erase has the file's lock, for which the writes of all clients wait.
   static constexpr std::uint32_t kErasePiece = 1 << 20;
   PinnedMemory zeroes_;

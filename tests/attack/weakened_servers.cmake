@@ -71,8 +71,8 @@ weakened(bells_that_block PROGRAM cede-driver SOURCE driver_vm/session_host/sock
   ATTACK clear-nonblock PHASE 3000 SHOWS "nothing is completed any more")
 
 weakened(whole_transfers PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
-  FILE driver_vm/block/block_service.h
-  FROM "kPiece = 64 << 10" TO "kPiece = 1 << 20"
+  FILE driver_vm/block/disk.h
+  FROM "kTransferPiece = 64 << 10" TO "kTransferPiece = 1 << 20"
   ATTACK large-hog SPEED SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
 weakened(all_aside PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
   FROM "if (!busy_aside_ || taken.request.transfers())" TO "if (!held_)"

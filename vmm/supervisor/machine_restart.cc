@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A driver's planned restart: it answers what is in flight and lets go, its process ends in good
+// A driver's planned restart: it finishes what is on the disk and lets go, its process ends in good
 // order, and the next life, of the program that is on the disk by then, takes over. Clients hold
 // back what comes meanwhile.
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A driver's planned end, and its next life: how far it has got, and how it went.
 //
-//   Draining   its grants were taken back: it answers what is in flight, and releases
+//   Draining   its grants were taken back: it finishes what is on the disk, and releases
 //   Ending     it has let go of everything; its process was asked to end
 //   Returning  that life is over; the next one is started, and its sessions connect
 //   Over       every session that was connected is so again, or there never was a restart

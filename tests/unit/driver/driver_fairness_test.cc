@@ -4,8 +4,8 @@
 
 #include <chrono>
 #include <optional>
-#include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/driver/driver_process.h"
 #include "tests/unit/driver/requests.h"
 
@@ -136,7 +136,7 @@ TEST(DriverLimits, OthersAreServedBetweenThePiecesOfALongTransfer) {
   auto other = driver.connect(1);
   slow.client->put(read_request(*slow.client, 0, 0, kMiB));
   slow.client->publish();
-  while (driver.stats(0).block.read_bytes == 0) std::this_thread::yield();
+  ASSERT_TRUE(eventually([&] { return driver.stats(0).block.read_bytes != 0; }));
   EXPECT_EQ(other.client->run(read_request(*other.client, 0, 0, 4096)), VIRTIO_BLK_S_OK);
   EXPECT_LT(driver.stats(0).block.read_bytes, kMiB);
   // What was begun is not answered when it did not come to its end.

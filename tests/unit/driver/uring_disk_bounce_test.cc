@@ -14,7 +14,7 @@ namespace cede::driver {
 namespace {
 
 constexpr std::size_t kBytes = 4 << 20;
-constexpr std::size_t kLength = 300 << 10;  // three bounce buffers, the last one not full
+constexpr std::size_t kLength = 300 << 10;  // five bounce buffers, the last one not full
 constexpr std::size_t kFrom = 4096;
 
 class UringDiskBounces : public testing::Test, public DiskClient {
