@@ -22,7 +22,7 @@ constexpr const char* kExplanation =
     "started anew for each sample. The exit status tells of failures only, never of speed.\n\n"
     "Jain's index of fairness is 1 where all sessions get the same, and 1/n where one of n gets\n"
     "everything. PSS counts a page that driver and client share as half of one.\n\n"
-    "Last, under each memory policy: whom the kernel charges for idle sessions, and what is left\n"
+    "First, under each memory policy: whom the kernel charges for idle sessions, and what is left\n"
     "of that when the clients have taken back what they can without closing.\n\n"
     "Examples:\n"
     "  cede-bench scale                                     everything, two minutes\n"
@@ -61,8 +61,8 @@ int ScaleCommand::run() const {
   ScalePlan plan{
       .sessions = sessions_, .depth = depth_, .duration = duration(), .repetitions = repetitions()};
   if (quick()) plan.sessions = {sessions_.front(), sessions_.back()};
-  const std::vector<ScaleStep> all = measure(plan);
   const std::vector<IdleMemory> idle = measure_idle_memory();
+  const std::vector<ScaleStep> all = measure(plan);
   print_results(
       json(), [&] { return as_tables(plan, all, idle); }, [&] { return as_json(plan, all, idle); });
   return exit_status(failed_operations(all), "operations failed");
