@@ -59,8 +59,9 @@ void exec_child(const Launch& launch, pid_t parent, int null_input,
   (void)::signal(SIGPIPE, SIG_DFL);
   (void)::signal(SIGHUP, SIG_DFL);
   ::setpgid(0, 0);
-  for (const int procs : launch.cgroup_procs) {
-    if (::write(procs, "0", 1) != 1) return;
+  if (launch.cgroup_procs >= 0 && ::write(launch.cgroup_procs, "0", 1) != 1) return;
+  if (launch.share_procs >= 0) {
+    [[maybe_unused]] const ssize_t entered = ::write(launch.share_procs, "0", 1);
   }
   raise_limit(RLIMIT_MEMLOCK, launch.locked_bytes);
   raise_limit(RLIMIT_NOFILE, launch.open_files);

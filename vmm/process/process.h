@@ -19,8 +19,9 @@ namespace cede {
 struct Launch {
   std::vector<std::string> arguments{};  // the first is the program, looked for in PATH
   std::vector<int> inherited{};          // borrowed; the child has them under the same numbers
-  std::vector<int> cgroup_procs{};       // borrowed; each a cgroup.procs to enter
   int output = -1;          // borrowed; becomes standard output and standard error; -1: as they are
+  int cgroup_procs = -1;    // borrowed cgroup.procs to enter, or -1
+  int share_procs = -1;     // likewise; where it cannot be entered, the child goes on without
   rlim_t locked_bytes = 0;  // RLIMIT_MEMLOCK, raised as far as we may; 0: as it is
   rlim_t open_files = 0;    // RLIMIT_NOFILE, likewise
   rlim_t file_bytes = 0;    // RLIMIT_FSIZE, which writes fail beyond; 0: as it is

@@ -94,15 +94,13 @@ void Domain::adopt(Handle handle, pid_t process, pid_t qemu, std::uint32_t lives
 void Domain::place(Launch& launch, const SystemCgroup& cgroup) {
   launch.keeper = &keeper_;
   launch.output = output_.write_end();
-  cgroup_procs_.clear();
-  cgroup_procs_.push_back(cgroup.run_procs(handle_));
-  if (cgroup && !cgroup_procs_.front()) {
+  cgroup_procs_ = cgroup.run_procs(handle_);
+  if (cgroup && !cgroup_procs_) {
     spdlog::warn("the broker made no memory cgroup for '{}': it runs outside of one", name_);
   }
-  cgroup_procs_.push_back(processors_.admit(name_, cgroup.of_domain(handle_)));
-  for (const Fd& procs : cgroup_procs_) {
-    if (procs) launch.cgroup_procs.push_back(procs.get());
-  }
+  launch.cgroup_procs = cgroup_procs_.get();
+  share_procs_ = processors_.admit(name_, cgroup.of_domain(handle_));
+  launch.share_procs = share_procs_.get();
 }
 
 void Domain::dissolve(BrokerLink& broker) {

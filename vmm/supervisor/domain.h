@@ -86,7 +86,8 @@ class Domain {
   OutputPipe output_;
   Backoff backoff_;
   Handle handle_;
-  std::vector<Fd> cgroup_procs_;                // of what a process is placed in
+  Fd cgroup_procs_;  // of what a process is placed in
+  Fd share_procs_;
   std::vector<std::filesystem::path> cgroups_;  // of all lives; their sessions may hold pages
   std::chrono::steady_clock::time_point started_;
   std::uint32_t lives_ = 0;

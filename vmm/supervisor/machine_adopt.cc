@@ -63,7 +63,8 @@ void Machine::adopt(unsigned life) {
   std::string why;
   const std::string name = cgroup_name(*system_.name);
   cgroup_ = SystemCgroup::make(name, why);
-  processors_ = ProcessorShares::make(system_, name, cgroup_, why);
+  processors_ = ProcessorShares(system_, name, cgroup_);
+  if (why = processors_.make(); !why.empty()) spdlog::warn("no processor shares: {}", why);
   cgroup_.continue_life(record.broker_lives);
   broker_lives_ = record.broker_lives;
   broker_started_ = std::chrono::steady_clock::now();

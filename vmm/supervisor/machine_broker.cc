@@ -35,10 +35,11 @@ void Machine::make_cgroups() {
     progress_("WARNING: no memory cgroup (" + why +
               "): clients are not charged, and a client that pins pages keeps them unseen");
   }
-  processors_ = ProcessorShares::make(system_, name, cgroup_, why);
+  processors_ = ProcessorShares(system_, name, cgroup_);
   for (const std::filesystem::path& directory : processors_.directories()) {
     runtime_.note(directory);
   }
+  why = processors_.make();
   const auto described = [](const auto& domain) { return domain.cpu.described; };
   if (!processors_ && (std::ranges::any_of(system_.drivers, described) ||
                        std::ranges::any_of(system_.clients, described))) {

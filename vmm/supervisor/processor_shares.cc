@@ -24,42 +24,43 @@ constexpr std::uint64_t kUsualShares = 1024;
 constexpr std::uint64_t kQuotaOfPercent = 1000;
 
 // What went wrong, or nothing.
-std::string write_number(const fs::path& path, std::uint64_t number) {
-  if ((std::ofstream(path) << number << std::flush).good()) return {};
-  return fmt::format("cannot write {} to {}", number, path.string());
+std::string write(const fs::path& path, const std::string& value) {
+  if ((std::ofstream(path) << value << std::flush).good()) return {};
+  return fmt::format("cannot write {} to {}", value, path.string());
 }
 
 }  // namespace
 
-ProcessorShares ProcessorShares::make(const System& system, const std::string& name,
-                                      const SystemCgroup& memory, std::string& why) {
+ProcessorShares::ProcessorShares(const System& system, const std::string& name,
+                                 const SystemCgroup& memory) {
   const auto controller = find_controller(kController);
-  if (!controller) {
-    why = "this machine has no cpu controller";
-    return {};
-  }
-  ProcessorShares shares;
-  shares.system_ = controller->mount / name;
-  shares.unified_ = controller->unified;
-  shares.in_memory_cgroup_ = shares.system_ == memory.directory();
-  for (const Driver& driver : system.drivers) shares.shares_.emplace(*driver.name, driver.cpu);
-  for (const Client& client : system.clients) shares.shares_.emplace(*client.name, client.cpu);
-  if (shares.unified_ && !enable_below(controller->mount, kController)) {
-    why = fmt::format("cannot divide the processors below {}", controller->mount.string());
-    return {};
-  }
-  why = shares.make_directories();
-  if (why.empty()) return shares;
+  if (!controller) return;
+  system_ = controller->mount / name;
+  unified_ = controller->unified;
+  in_memory_cgroup_ = system_ == memory.directory();
+  for (const Driver& driver : system.drivers) shares_.emplace(*driver.name, driver.cpu);
+  for (const Client& client : system.clients) shares_.emplace(*client.name, client.cpu);
+}
+
+std::string ProcessorShares::make() {
+  if (!*this) return "this machine has no cpu controller";
+  std::string why = make_directories();
+  if (why.empty()) return why;
   std::error_code ignored;  // what is not there, or holds a process
-  for (const fs::path& directory : shares.directories()) fs::remove(directory, ignored);
-  return {};
+  for (const fs::path& directory : directories()) fs::remove(directory, ignored);
+  *this = {};
+  return why;
 }
 
 std::string ProcessorShares::make_directories() const {
-  if (in_memory_cgroup_) {
-    if (enable_below(system_, kController)) return {};
-    return fmt::format("cannot divide the processors below {}", system_.string());
+  const auto enable = [](const fs::path& directory) {
+    if (enable_below(directory, kController)) return std::string();
+    return fmt::format("cannot divide the processors below {}", directory.string());
+  };
+  if (unified_) {
+    if (std::string why = enable(system_.parent_path()); !why.empty()) return why;
   }
+  if (in_memory_cgroup_) return enable(system_);
   for (const auto& [domain, share] : shares_) {
     const fs::path directory = of_domain(domain, {});
     std::error_code error;
@@ -71,12 +72,16 @@ std::string ProcessorShares::make_directories() const {
 }
 
 std::string ProcessorShares::write_share(const fs::path& directory, const CpuShare& share) const {
-  std::string why = unified_ ? write_number(directory / "cpu.weight", *share.weight)
-                             : write_number(directory / "cpu.shares",
-                                            *share.weight * kUsualShares / kUsualWeight);
-  if (!why.empty() || *share.limit == 0) return why;  // there is none to begin with
-  return write_number(directory / (unified_ ? "cpu.max" : "cpu.cfs_quota_us"),
-                      *share.limit * kQuotaOfPercent);
+  const auto limit = [&](const char* none) {
+    return *share.limit == 0 ? std::string(none) : std::to_string(*share.limit * kQuotaOfPercent);
+  };
+  if (unified_) {
+    std::string why = write(directory / "cpu.weight", std::to_string(*share.weight));
+    return why.empty() ? write(directory / "cpu.max", limit("max")) : why;
+  }
+  const std::uint64_t shares = *share.weight * kUsualShares / kUsualWeight;
+  std::string why = write(directory / "cpu.shares", std::to_string(shares));
+  return why.empty() ? write(directory / "cpu.cfs_quota_us", limit("-1")) : why;
 }
 
 std::vector<fs::path> ProcessorShares::directories() const {

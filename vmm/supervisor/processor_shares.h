@@ -24,15 +24,17 @@ namespace cede::supervisor {
 class ProcessorShares {
  public:
   ProcessorShares() = default;
-  // Makes what is missing of the directories, whose names begin with `name`. `memory` is the same
-  // system's. On failure the object is empty and `why` says why.
-  [[nodiscard]] static ProcessorShares make(const System& system, const std::string& name,
-                                            const SystemCgroup& memory, std::string& why);
+  // Of a system whose directories' names begin with `name`, and which has the cgroup `memory`.
+  // Makes nothing yet. Empty: this machine has no cpu controller.
+  ProcessorShares(const System& system, const std::string& name, const SystemCgroup& memory);
+  // Makes what is missing of the directories. Returns what went wrong, or nothing; the object is
+  // empty then.
+  [[nodiscard]] std::string make();
 
   [[nodiscard]] explicit operator bool() const noexcept { return !system_.empty(); }
-  // What it has made.
+  // What it makes.
   [[nodiscard]] std::vector<std::filesystem::path> directories() const;
-  // The directory of a domain that has `in_memory` in the memory cgroup. Empty without shares.
+  // The directory of a domain that has `in_memory` in the memory cgroup. Empty: it has no share.
   [[nodiscard]] std::filesystem::path of_domain(const std::string& domain,
                                                 const std::filesystem::path& in_memory) const;
   // Gives a domain its share, before a process of it starts. Returns the cgroup.procs to be entered

@@ -59,8 +59,9 @@ json::object domain_row(const Books& books, Handle handle) {
 
 json::object domain_view(const Machine& machine, const Books& books, const Domain& domain,
                          const CpuShare& cpu, const char* kind) {
-  const auto cpu_cgroup =
-      machine.processors().of_domain(domain.name(), machine.cgroup().of_domain(domain.handle()));
+  const auto in_memory = domain.handle().valid() ? machine.cgroup().of_domain(domain.handle())
+                                                 : std::filesystem::path();
+  const auto cpu_cgroup = machine.processors().of_domain(domain.name(), in_memory);
   json::object view{{"name", domain.name()},
                     {"kind", kind},
                     {"state", domain.running() ? "running" : "stopped"},

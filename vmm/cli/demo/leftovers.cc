@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "vmm/supervisor/cgroup_controller.h"
@@ -60,12 +61,16 @@ std::vector<std::string> find_leftovers(const std::string& system,
   const fs::path directory = supervisor::control_socket(system).parent_path();
   find_entry(directory, "runtime directory", found);
   find_entry(directory.string() + ".lock", "lock", found);
+  std::set<fs::path> hierarchies;  // in the unified one, both are the same
   for (const char* name : {"memory", "cpu"}) {
-    const auto controller = supervisor::find_controller(name);
-    if (!controller) continue;
+    if (const auto controller = supervisor::find_controller(name)) {
+      hierarchies.insert(controller->mount);
+    }
+  }
+  for (const fs::path& hierarchy : hierarchies) {
     const std::string cgroup = supervisor::cgroup_name(system);
-    find_entry(controller->mount / cgroup, "cgroup", found);
-    find_beginning(controller->mount, cgroup + '.', "cgroup", found);
+    find_entry(hierarchy / cgroup, "cgroup", found);
+    find_beginning(hierarchy, cgroup + '.', "cgroup", found);
   }
   find_beginning("/dev/shm", "cede-" + system, "shared memory", found);
   return found;
