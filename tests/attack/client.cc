@@ -62,11 +62,7 @@ Client::Client(Fd capability, Stage& stage) : stage_(stage), broker_({}, std::mo
       continue;
     }
     port_grant_ = granted.subject;
-    Connected port = connect(port_grant_, kPortGeometry);
-    port_session_ = port.session;
-    std::memcpy(&port_info_, port.info.bytes, sizeof port_info_);
-    port_ = std::make_unique<test::NetClient>(kPortGeometry, std::move(port.side.mapping),
-                                              std::move(port.side.fds));
+    connect_port();
   }
 }
 
@@ -97,13 +93,35 @@ std::unique_ptr<Disk> Client::connect_disk(Handle grant) {
                                      .ring = {ring, kDiskGeometry.ring_shape()}});
 }
 
+void Client::connect_port() {
+  Connected port = connect(port_grant_, kPortGeometry);
+  port_session_ = port.session;
+  std::memcpy(&port_info_, port.info.bytes, sizeof port_info_);
+  port_ = std::make_unique<test::NetClient>(kPortGeometry, std::move(port.side.mapping),
+                                            std::move(port.side.fds));
+}
+
 void Client::close(Disk& disk) {
-  (void)broker_.request(MessageType::Close, disk.session);
-  (void)broker_.await(MessageType::Closing, disk.session);
+  begin_close(disk.session);
   disk.memory.reset();
   disk.region = {};
-  (void)broker_.request(MessageType::Release, disk.session);
-  (void)broker_.await(MessageType::Closed, disk.session);
+  finish_close(disk.session);
+}
+
+void Client::close_port() {
+  begin_close(port_session_);
+  port_.reset();
+  finish_close(port_session_);
+}
+
+void Client::begin_close(Handle session) {
+  (void)broker_.request(MessageType::Close, session);
+  (void)broker_.await(MessageType::Closing, session);
+}
+
+void Client::finish_close(Handle session) {
+  (void)broker_.request(MessageType::Release, session);
+  (void)broker_.await(MessageType::Closed, session);
 }
 
 void Client::behave_until_begun() {

@@ -82,6 +82,9 @@ class Client {
   [[nodiscard]] std::unique_ptr<Disk> connect_disk(Handle grant);
   // Lets a disk's session go as it should, and waits until the pages are home.
   void close(Disk& disk);
+  // The same for the port, which is there no more; and a new session of it.
+  void close_port();
+  void connect_port();
 
   // Waits until that session is being ended (by default any), or the broker's socket is closed, and
   // says so to the arena. False: nothing of the kind within ten seconds.
@@ -94,6 +97,9 @@ class Client {
     DeviceInfo info;
   };
   [[nodiscard]] Connected connect(Handle grant, const Geometry& geometry);
+  // What comes before letting go of it, and after.
+  void begin_close(Handle session);
+  void finish_close(Handle session);
 
   Stage& stage_;
   test::Domain broker_;

@@ -91,6 +91,10 @@ bool Driver::await_closing(int patience_ms) {
   return listen_until([this] { return is_closing(); }, patience_ms);
 }
 
+bool Driver::await_closed(int patience_ms) {
+  return listen_until([this] { return is_closed(); }, patience_ms);
+}
+
 Status Driver::ask(MessageType type, Status status, Handle subject) {
   reply_.reset();
   send(type, status, subject);
@@ -107,12 +111,24 @@ void Driver::let_go() {
 }
 
 bool Driver::begin_anew(int patience_ms) {
+  answers_offers_ = true;
+  const Handle old = session_;
+  return end_session() && listen_until([&] { return session_ != old && connected_; }, patience_ms);
+}
+
+bool Driver::await_offer(int patience_ms) {
+  answers_offers_ = false;
+  const Handle old = session_;
+  return end_session() && listen_until([&] { return session_ != old; }, patience_ms);
+}
+
+bool Driver::end_session() {
+  if (closed_) return true;
   if (!closing_) send(MessageType::Close);
   if (!await_closing()) return false;
   let_go();
-  const Handle old = session_;
   send(MessageType::Release);
-  return listen_until([&] { return session_ != old && connected_; }, patience_ms);
+  return true;
 }
 
 void Driver::send(MessageType type, Status status, Handle subject) {
@@ -136,6 +152,10 @@ void Driver::accept(ControlLink::Incoming& offer) {
   call_.emplace(std::move(offer.fds[2]));
   format_ring(memory_.data());
   ring_.emplace(memory_.data(), geometry_.ring_shape());
+  if (answers_offers_) say_mapped();
+}
+
+void Driver::say_mapped() {
   Message mapped;
   mapped.type = MessageType::Mapped;
   mapped.subject = session_;

@@ -53,6 +53,7 @@ class Driver {
   [[nodiscard]] bool is_closing() const { return closing_ || gone_; }
   [[nodiscard]] bool await_closing(int patience_ms = kPatienceMs);
   [[nodiscard]] bool is_closed() const { return closed_; }
+  [[nodiscard]] bool await_closed(int patience_ms = kPatienceMs);
   void send(MessageType type, Status status = Status::Ok) { send(type, status, session_); }
   void send(MessageType type, Status status, Handle subject);
   // The same, and waits for the broker's answer. Gone: there is none.
@@ -61,6 +62,9 @@ class Driver {
   // Closes the session where nobody has, lets go of it as it should, and waits for the client's
   // next. False: there is none within the time.
   [[nodiscard]] bool begin_anew(int patience_ms = kPatienceMs);
+  // The same up to the next session's Offer, which is mapped and left for the attack to answer. To
+  // be followed by await_closed().
+  [[nodiscard]] bool await_offer(int patience_ms = kPatienceMs);
   // Drops mapping and descriptors of the session, and says nothing.
   void let_go();
 
@@ -68,6 +72,9 @@ class Driver {
   static constexpr int kPatienceMs = 10'000;
 
   void accept(ControlLink::Incoming& offer);
+  void say_mapped();
+  // False: the session does not end.
+  [[nodiscard]] bool end_session();
   // Listens until it is so. False: it is not within the time, or the broker has dropped us.
   template <class Condition>
   bool listen_until(Condition condition, int patience_ms);
@@ -85,6 +92,7 @@ class Driver {
   std::optional<KickWaiter> kick_;
   std::optional<CallRinger> call_;
   std::optional<Ring> ring_;
+  bool answers_offers_ = true;
   bool connected_ = false;
   bool closing_ = false;
   bool closed_ = false;

@@ -60,6 +60,13 @@ weakened(words_repeated PROGRAM cede-broker SOURCE vmm/broker/shell.cc
   FILE vmm/broker/core/sessions.h
   FROM "if (!party.holds()) return Status::WrongState;" TO ""
   ATTACK release-twice SHOWS "it lets go twice")
+weakened(parents_listen PROGRAM cede-broker SOURCE vmm/broker/shell.cc
+  FILE vmm/broker/core/turn.h
+  FROM "if (alive(domain)) out.add("
+  TO "const std::uint32_t parent = state.domains[domain].parent;
+    if (parent != kRoot && kind != Effect::Kind::Offer) tell(parent, kind, subject, status);
+    if (alive(domain)) out.add("
+  ATTACK event-eavesdrop SHOWS "somebody hears of what is none of its own")
 # No room for all that one death can bring about.
 weakened(few_effects PROGRAM cede-broker SOURCE vmm/broker/shell.cc
   FILE vmm/broker/core/turn.h
@@ -84,6 +91,8 @@ weakened_core(OldGenerationsWork
 weakened_core(RowsKeepGeneration
   ATTACK double-close SHOWS "the handle of a closed session works on")
 weakened_core(AnyoneMayRevoke ATTACK foreign-handles SHOWS "request .* has an effect")
+weakened_core(DeviceShared
+  ATTACK driver-event-flood SHOWS "a device has a session more while its last one is there")
 weakened_core(PaidAtLetGo ATTACK release-early SHOWS "the broker does not answer")
 weakened_core(DeathLosesAccount ATTACK ten-thousand-lives SHOWS ".*broker died")
 
@@ -106,6 +115,12 @@ weakened(broken_driver_kept PROGRAM cede-frontend SOURCE frontend/service.cc
 weakened(no_second_try PROGRAM cede-frontend SOURCE frontend/device_connection.cc
   FROM "state_ = grant_.valid() ? State::Waiting : State::NoGrant;" TO "state_ = State::NoGrant;"
   ATTACK broken-at-once PHASE 12000 SHOWS "its client does not come back")
+weakened(refusals_unheard PROGRAM cede-frontend SOURCE frontend/device_connection.cc
+  FROM "failure_ = reason;
+      wait(now);"
+  TO "failure_ = reason;
+      if (state_ != State::Requested) wait(now);"
+  ATTACK close-before-mapped SHOWS "the driver's client never gets on again")
 weakened(requests_forgotten PROGRAM cede-frontend SOURCE frontend/vhost_user/blk_queue.cc
   FROM "    slot.request.restart();
     waiting_.push_back(slot.request.chain().head);"

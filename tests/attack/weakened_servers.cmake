@@ -65,6 +65,9 @@ weakened(requests_read_twice PROGRAM cede-driver SOURCE driver_vm/block/block_se
 weakened(never_unpinned PROGRAM cede-driver SOURCE driver_vm/session_host/hosted_session.cc
   FROM "loop_.unpin(buffer_)" TO "buffer_ = EventLoop::kNotPinned"
   ATTACK connect-churn exit-in-mid-io SHOWS "disk0 died")
+weakened(ports_never_unpinned PROGRAM cede-switch SOURCE driver_vm/session_host/hosted_session.cc
+  FROM "loop_.unpin(buffer_)" TO "buffer_ = EventLoop::kNotPinned"
+  ATTACK port-churn SHOWS "net0 died")
 weakened(bells_that_block PROGRAM cede-driver SOURCE driver_vm/session_host/socket_capability.cc
   FILE protocols/posix/doorbell.h
   FROM "&bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL" TO "&bell, sizeof bell, MSG_NOSIGNAL"
@@ -110,6 +113,11 @@ weakened(any_buffer PROGRAM cede-switch SOURCE driver_vm/net/receive_queue.cc
   FROM "|| !geometry_.holds(buffer.offset, buffer.length)" TO ""
   ATTACK ring-page-buffers SHOWS "the attacker was not cut off")
 weak_too(any_buffer ATTACK port-slot-fuzz SHOWS "net0 died")
+weakened(answers_with_residue PROGRAM cede-switch SOURCE driver_vm/net/net_service.cc
+  FILE driver_vm/net/transmit_queue.h
+  FROM "ring_.put({.verdict = verdict});"
+  TO "ring_.put({.verdict = verdict, .reserved = batch_[0].length + 1});"
+  ATTACK response-residue SHOWS "there is more in the port's pages than the answers")
 weakened(buffers_supposed PROGRAM cede-switch SOURCE driver_vm/net/receive_queue.cc
   FROM "      return Put::NoBuffer;" TO "      break;"
   ATTACK no-buffers SHOWS "the attacker was cut off")

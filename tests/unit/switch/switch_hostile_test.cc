@@ -91,7 +91,8 @@ TEST_F(SwitchHostile, AReceiveBufferInTheRings) {
       "receive buffer");
 }
 
-// 18 tiny buffers for one frame, in Xen's netback.
+// Xen's netback fell over frames to be sent in 18 tiny slots (XSA-432). Here such a frame is one
+// extent, and it is to receive that buffers could be tiny.
 TEST_F(SwitchHostile, TinyReceiveBuffers) {
   expect_only_the_attacker_falls(
       [&](NetClient& client) {
