@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -151,15 +152,18 @@ bool applies(const Attack& attack, System system) noexcept {
 }
 
 double Trial::throughput_ratio() const {
-  return ratio(during.victim.disk.iops(), before.victim.disk.iops());
+  return ratio(during.victim.disk.iops(),
+               std::min(before.victim.disk.iops(), after.victim.disk.iops()));
 }
 
 double Trial::disk_p99_ratio() const {
-  return ratio(during.victim.disk.percentile(0.99), before.victim.disk.percentile(0.99));
+  return ratio(during.victim.disk.percentile(0.99),
+               std::max(before.victim.disk.percentile(0.99), after.victim.disk.percentile(0.99)));
 }
 
 double Trial::network_p99_ratio() const {
-  return ratio(during.victim.network.p99, before.victim.network.p99);
+  return ratio(during.victim.network.p99,
+               std::max(before.victim.network.p99, after.victim.network.p99));
 }
 
 Trial try_attack(const Attack& attack, const TrialPlan& plan) {

@@ -25,16 +25,19 @@ struct TrialPlan {
 struct Trial {
   const Attack* attack = nullptr;
   TrialPlan plan;
-  Phase before;  // beside an honest neighbour at full rate: the victim's fair share
-  Phase during;
+  // Without an attack, beside an honest neighbour at full rate, and beside one that has nothing to
+  // do. The victim's fair share is the less of the two: a driver that is busy for somebody else
+  // answers sooner than one that has gone to sleep, so an attacker that is idle would seem to harm.
+  Phase before;
   Phase after;
+  Phase during;
   Findings findings;
   std::int64_t pages_unaccounted = 0;
   std::vector<std::string> failures;  // none: it held
   std::size_t slow = 0;               // of the failures, those of speed
 
   [[nodiscard]] bool held() const noexcept { return failures.empty(); }
-  // Of the victim's disk during the attack, by that before it.
+  // Of the victim's disk during the attack, by that without it.
   [[nodiscard]] double throughput_ratio() const;
   [[nodiscard]] double disk_p99_ratio() const;
   [[nodiscard]] double network_p99_ratio() const;

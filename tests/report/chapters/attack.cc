@@ -42,13 +42,15 @@ std::vector<std::string> systems_of(const json::value& results) {
   return systems;
 }
 
-// Of the victim's 99th percentiles, during the attack over before it: the worst.
+// Of the victim's 99th percentiles, during the attack over without it: the worst.
 double worst_ratio(const json::value& run) {
   double worst = std::numeric_limits<double>::quiet_NaN();
   for (const char* device : kDevices) {
     const json::value& victim = member(run, {"victim", device});
-    const double ratio = spread(member(victim, {"during", "p99_us"})).median /
-                         spread(member(victim, {"before", "p99_us"})).median;
+    const auto p99 = [&](std::string_view phase) {
+      return spread(member(victim, {phase, "p99_us"})).median;
+    };
+    const double ratio = p99("during") / std::fmax(p99("before"), p99("after"));
     if (std::isfinite(ratio) && !(worst >= ratio)) worst = ratio;
   }
   return worst;
@@ -220,7 +222,7 @@ Chapter read_attack(const json::value& results) {
       "something."};
   chapter.sections.push_back(
       {{},
-       {"For each attack and system: did it hold; the victim's p99 during the attack over before "
+       {"For each attack and system: did it hold; the victim's p99 during the attack over without "
         "it, the worse of disk and network; memory that driver and broker took for it."},
        {{"Attacks and systems", matrix_of(results, systems)}},
        {},
