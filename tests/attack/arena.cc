@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include "tests/support/eventually.h"
-#include "vmm/supervisor/control_client.h"
 
 namespace cede::attack {
 namespace {
@@ -49,10 +48,6 @@ std::string vda_lines(const char* driver, const char* volume) {
       driver, volume);
 }
 
-std::string system_name(const Attack& attack) {
-  return fmt::format("attack-{}", attack.name);
-}
-
 bool is_driver(const bench::ServerProcess& process) {
   return process.role == "disk0" || process.role == "net0";
 }
@@ -69,7 +64,7 @@ Arena::Arena(const Attack& attack, System system, const std::string& weakened)
       impostor_(impostor_for(attack, weakened)),
       disk_(2 * kDiskBytes),
       evil_disk_(kDiskBytes),
-      system_(system_name(attack), description(system)),
+      system_(fmt::format("attack-{}", attack.name), description(system)),
       victims_(system_.socket("alice", "vda"), disk_, kDiskBytes, &namespaces_),
       servers_(servers()),
       attacker_(attacker()) {
@@ -160,8 +155,7 @@ bool Arena::attacker_is_gone() const {
 }
 
 bool Arena::attacker_is_rejected() const {
-  supervisor::ControlClient system(system_name(attack_));
-  const json::object stats = system.ask({{"op", "stats"}});
+  const json::object stats = system_.stats();
   return std::ranges::any_of(stats.at("devices").as_array(), [this](const json::value& device) {
     return device.at("client").as_string() == attackers_name() &&
            device.at("stats").at("rejected").to_number<std::uint64_t>() != 0;

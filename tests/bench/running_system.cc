@@ -76,6 +76,10 @@ json::object RunningSystem::domain(const std::string& name) const {
   throw std::runtime_error(fmt::format("the system has no domain '{}'", name));
 }
 
+json::object RunningSystem::stats() const {
+  return supervisor::ControlClient(name_).ask({{"op", "stats"}});
+}
+
 void RunningSystem::begin_restart(const std::string& driver) const {
   (void)supervisor::ControlClient(name_).ask({{"op", "restart"}, {"driver", driver}});
 }

@@ -30,6 +30,8 @@ class RunningSystem {
   [[nodiscard]] boost::json::object ledger() const;
   // The domain's row of it.
   [[nodiscard]] boost::json::object domain(const std::string& name) const;
+  // What the drivers count, for each device.
+  [[nodiscard]] boost::json::object stats() const;
   // Begins a planned restart.
   void begin_restart(const std::string& driver) const;
   // Broker and domains; a driver VM's QEMU is "vm", and the process beside it "shim".
