@@ -21,9 +21,10 @@ struct IdleMemory {
   std::uint64_t wrong_reads = 0;  // of all sessions, then: failed, or with what is not theirs
 };
 
+inline constexpr unsigned kIdleSessions = 32;
+
 // One row for each policy; none where there is no memory cgroup that we may use. Throws
 // std::runtime_error.
-inline constexpr unsigned kIdleSessions = 32;
 [[nodiscard]] std::vector<IdleMemory> measure_idle_memory();
 
 }  // namespace cede::bench
