@@ -21,6 +21,7 @@
 #include "tests/attack/system.h"
 #include "tests/attack/victims.h"
 #include "tests/bench/blk/ram_image.h"
+#include "tests/bench/net/load.h"
 #include "tests/bench/running_system.h"
 #include "tests/support/disk_load.h"
 
@@ -34,6 +35,8 @@ class Arena {
 
   // Throws std::runtime_error where a victim gets nowhere.
   [[nodiscard]] Phase measure(std::chrono::milliseconds duration);
+  // Throws std::runtime_error where none of the victims' echoes comes back any more.
+  void await_echo() const { bench::wait_until_joined(namespaces_); }
   void begin_attack() { impostor_.signs().give(); }
   // Waits for the attacker's being cut off, as long as that may take.
   void await_cut_off();

@@ -23,6 +23,7 @@ class PeerArena {
   explicit PeerArena(const Attack& attack);
 
   [[nodiscard]] Phase measure(std::chrono::milliseconds duration);
+  void await_echo() const {}
   void begin_attack() { signs_.give(); }
   void await_cut_off() {}
   void end_attack() { attacker_.kill(); }

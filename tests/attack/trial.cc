@@ -40,6 +40,13 @@ void hold_slowness_against(Trial& trial, std::string why) {
   ++trial.slow;
 }
 
+// A late echo counts as lost, and how late it may be is a matter of speed.
+void judge_echoes(const Phase& phase, Trial& trial) {
+  if (const std::uint64_t lost = phase.victim.network.errors; lost > 0) {
+    hold_slowness_against(trial, fmt::format("{} of the victims' echoes are lost", lost));
+  }
+}
+
 void judge_speed(Trial& trial) {
   if (const double share = trial.throughput_ratio(); share < kFairShare) {
     hold_slowness_against(
@@ -49,20 +56,13 @@ void judge_speed(Trial& trial) {
     hold_slowness_against(trial,
                           fmt::format("the victim's disk took {:.1f} times as long", factor));
   }
-  const double factor = trial.attack->keeps_frames_out ? 1 : trial.network_p99_ratio();
-  if (factor > kLatencyFactor) {
+  judge_echoes(trial.before, trial);
+  judge_echoes(trial.after, trial);
+  if (trial.attack->keeps_frames_out) return;
+  judge_echoes(trial.during, trial);
+  if (const double factor = trial.network_p99_ratio(); factor > kLatencyFactor) {
     hold_slowness_against(trial,
                           fmt::format("the victim's echoes took {:.1f} times as long", factor));
-  }
-}
-
-// A late echo counts as lost, and how late it may be is a matter of speed.
-void judge_echoes(const bench::NetSample& network, Trial& trial) {
-  if (network.errors == 0) return;
-  if (trial.plan.judges_speed) {
-    hold_slowness_against(trial, fmt::format("{} of the victims' echoes are lost", network.errors));
-  } else if (network.rate == 0) {
-    hold_slowness_against(trial, "all of the victims' echoes are lost");
   }
 }
 
@@ -75,8 +75,6 @@ void judge(Trial& trial, Place& arena) {
     if (const std::uint64_t errors = phase->victim.disk.errors; errors > 0) {
       fail(fmt::format("{} errors of the victim's disk", errors));
     }
-    if (trial.attack->keeps_frames_out && phase == &trial.during) continue;
-    judge_echoes(phase->victim.network, trial);
   }
   if (trial.pages_unaccounted != 0) {
     fail(fmt::format("{} pages are in nobody's books", trial.pages_unaccounted));
@@ -93,6 +91,7 @@ void run(Place& arena, Trial& trial) {
   trial.before = arena.measure(trial.plan.phase);
   arena.begin_attack();
   trial.during = arena.measure(trial.plan.phase);
+  if (!trial.attack->keeps_frames_out) arena.await_echo();
   if (fate == Fate::CutOff) arena.await_cut_off();
   trial.findings = arena.heard();
   // It need not have noticed.
@@ -106,6 +105,7 @@ void run(Place& arena, Trial& trial) {
   arena.end_attack();
   if (!arena.settles()) trial.failures.emplace_back("the attacker's pages do not come home");
   trial.after = arena.measure(trial.plan.phase);
+  arena.await_echo();
   trial.pages_unaccounted = arena.pages_unaccounted();
   for (const std::string& what : arena.damage()) trial.failures.push_back(what);
 }
