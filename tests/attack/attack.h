@@ -24,8 +24,9 @@ enum class Fate {
 };
 
 struct Attack {
-  std::string_view name;    // unique, lower case and hyphens
-  std::string_view family;  // "revocation", "exhaustion", "rings", "data-plane", "hostile-driver"
+  std::string_view name;  // unique, lower case and hyphens
+  // "revocation", "exhaustion", "rings", "data-plane", "hostile-driver"; and "control"
+  std::string_view family;
   std::string_view source;  // the advisory, paper or measurement that it comes from
   std::string_view does;    // one sentence
   std::string_view holds;   // what must hold all the same; one sentence

@@ -124,16 +124,25 @@ void Client::finish_close(Handle session) {
   (void)broker_.await(MessageType::Closed, session);
 }
 
-void Client::behave_until_begun() {
+template <class Enough>
+void Client::read_until(Enough enough) {
   const std::uint64_t blocks = disk_->info.sectors / 8;
   Random random;
   const auto read = [&](std::uint32_t i) {
     return disk_->request(VIRTIO_BLK_T_IN, random.below(blocks) * 8, 4096, i % kHonestDepth);
   };
-  disk_->keep_busy(kHonestDepth, read, [this] { return stage_.begun(); });
+  disk_->keep_busy(kHonestDepth, read, enough);
+}
+
+void Client::behave_until_begun() {
+  read_until([this] { return stage_.begun(); });
   while (disk_->ring.in_flight() > 0 && disk_->answer()) {
   }
   if (!stage_.begun()) throw std::runtime_error("the disk does not answer an honest client");
+}
+
+void Client::behave() {
+  read_until([] { return false; });
 }
 
 bool Client::await_cut_off(Handle session) {

@@ -67,8 +67,9 @@ class Client {
   // Waits for both grants and connects both. Throws std::runtime_error.
   Client(Fd capability, Stage& stage);
 
-  // Reads its disk as fast as it goes until the arena gives the sign.
+  // Reads its disk as fast as it goes until the arena gives the sign; and for ever.
   void behave_until_begun();
+  void behave();
 
   [[nodiscard]] Stage& stage() { return stage_; }
   [[nodiscard]] test::Domain& broker() { return broker_; }
@@ -91,6 +92,9 @@ class Client {
   bool await_cut_off(Handle session = {});
 
  private:
+  template <class Enough>
+  void read_until(Enough enough);
+
   struct Connected {
     Handle session;
     test::SessionSide side;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/attack/attack.h"
+#include "tests/attack/client.h"
+#include "tests/attack/master.h"
+
+namespace cede::attack {
+namespace {
+
+void run(Client& client) {
+  client.behave();
+}
+
+void run_on_vhost_user(Master& master) {
+  while (true) master.read_on();
+}
+
+const Entry entry{{.name = "honest",
+                   .family = "control",
+                   .source = "no attack: what the figures of the others are worth",
+                   .does = "goes on as before",
+                   .holds = "whatever is held against the system is the machine's doing",
+                   .run = &run,
+                   .on_vhost_user = &run_on_vhost_user}};
+
+}  // namespace
+}  // namespace cede::attack
