@@ -127,7 +127,7 @@ void run(Client& client) {
   std::vector<Attempt> attempts;
   for (const auto& [what, trick] : kTricks) {
     attempts.push_back(
-        {std::string("one of them ") + what, [&all, trick] { return play(trick, all); }});
+        {std::string("one of them ") + what, [&all, trick = trick] { return play(trick, all); }});
   }
   besiege(client, attempts);
 }
