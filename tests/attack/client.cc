@@ -110,6 +110,10 @@ void Client::close(Disk& disk) {
 
 void Client::close_port() {
   begin_close(port_session_);
+  release_port();
+}
+
+void Client::release_port() {
   port_.reset();
   finish_close(port_session_);
 }

@@ -83,8 +83,10 @@ class Client {
   [[nodiscard]] std::unique_ptr<Disk> connect_disk(Handle grant);
   // Lets a disk's session go as it should, and waits until the pages are home.
   void close(Disk& disk);
-  // The same for the port, which is there no more; and a new session of it.
+  // The same for the port, which is there no more; what of that comes after Closing; and a new
+  // session of it.
   void close_port();
+  void release_port();
   void connect_port();
 
   // Waits until that session is being ended (by default any), or the broker's socket is closed, and

@@ -37,7 +37,7 @@ void run(Client& client) {
     do {
       refill(client.port(), frame);
     } while (!client.broker().has(MessageType::Closing, client.port_session()));
-    client.close_port();
+    client.release_port();
     client.connect_port();
   }
 }
