@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kOutside[] = {0, UINT64_MAX - 4095, std::uint64_t{1} << 63, 8U << 20};
 
 // False: the driver has judged the extent at a moment when it was wrong.
-bool publish_one(Disk& disk, std::uint32_t round) {
+bool publish_one(Client& client, Disk& disk, std::uint32_t round) {
   const SharedIndex producer(disk.ring_base() + RingShape::kFrontLine);
   const std::uint32_t next = producer.load(std::memory_order_relaxed);
   std::byte* const place = disk.slot(next % disk.geometry.slots) + offsetof(block::Request, offset);
@@ -25,13 +25,17 @@ bool publish_one(Disk& disk, std::uint32_t round) {
   }
   set(place, honest.offset);
   const auto response = disk.answer();
+  // No driver writes this line, unless it moves payload there.
+  if (producer.load(std::memory_order_relaxed) != next + 1) {
+    client.stage().broke("the driver writes over the ring");
+  }
   return response && response->status == VIRTIO_BLK_S_OK;
 }
 
 void run(Client& client) {
-  break_sessions(client, [](Disk& disk, std::uint64_t round) {
+  break_sessions(client, [&client](Disk& disk, std::uint64_t round) {
     std::uint32_t published = 0;
-    while (published < 4096 && publish_one(disk, published)) ++published;
+    while (published < 4096 && publish_one(client, disk, published)) ++published;
     // Not seen in time: then one that does not change.
     if (published == 4096) {
       block::Request outside = disk.request(VIRTIO_BLK_T_IN, 0);
