@@ -14,6 +14,14 @@ weakened(holes_unseen PROGRAM cede-broker SOURCE vmm/broker/shell.cc
   FROM ".status = regions_.seal(subject)"
   TO ".status = (static_cast<void>(regions_.seal(subject)), Status::Ok)"
   ATTACK punch-early SHOWS "a region with holes is connected")
+# What is not home at once never is.
+weakened(proof_sought_once PROGRAM cede-broker SOURCE vmm/broker/region_keeper.cc
+  FROM "    batches_.empty();
+  }
+  later(region, [this](Region& it) { look_for_proof(it); });"
+  TO "    batches_.empty();
+  }"
+  ATTACK park-descriptors SHOWS "the attacker's pages do not come home")
 weakened(geometry_unchecked PROGRAM cede-broker SOURCE vmm/broker/shell.cc
   FROM "if (connects && !message.geometry.valid()) return Status::Invalid;" TO ""
   ATTACK size-lies SHOWS "a session is made of")
@@ -91,6 +99,8 @@ weakened_core(OldGenerationsWork
 weakened_core(RowsKeepGeneration
   ATTACK double-close SHOWS "the handle of a closed session works on")
 weakened_core(AnyoneMayRevoke ATTACK foreign-handles SHOWS "request .* has an effect")
+weak_too(core_AnyoneMayRevoke
+  ATTACK request-flood SHOWS "a request that is nobody's right has an effect")
 weakened_core(DeviceShared
   ATTACK driver-event-flood SHOWS "a device has a session more while its last one is there")
 weakened_core(PaidAtLetGo ATTACK release-early SHOWS "the broker does not answer")
@@ -126,6 +136,17 @@ weakened(requests_forgotten PROGRAM cede-frontend SOURCE frontend/vhost_user/blk
     waiting_.push_back(slot.request.chain().head);"
   TO "    slot.request.restart();"
   ATTACK end-mid-io silence SHOWS "the driver's client never gets on again")
+# A driver that rings without end makes its client deaf to all others, too.
+weakened(client_deaf_to_all PROGRAM cede-frontend SOURCE frontend/call_watch.cc
+  FROM "const std::chrono::nanoseconds deaf(
+      guard_->judge(static_cast<std::uint64_t>(since_boot.count())));
+  if (deaf == deaf.zero()) return;"
+  TO "static TimePoint storm_until;
+  std::chrono::nanoseconds deaf(guard_->judge(static_cast<std::uint64_t>(since_boot.count())));
+  if (deaf != deaf.zero()) storm_until = now + deaf;
+  if (now < storm_until && !deaf_until_) deaf = storm_until - now;
+  if (deaf == deaf.zero()) return;"
+  ATTACK call-storm PHASE 3000 SPEED SHOWS "the victim's echoes took")
 # What is written goes to a second place, too.
 weakened(more_than_asked PROGRAM cede-frontend SOURCE frontend/vhost_user/blk_device.cc
   FROM "request.data().read(memory(), offset, session_->bytes(operation.payload));"
@@ -137,3 +158,6 @@ weakened(more_than_asked PROGRAM cede-frontend SOURCE frontend/vhost_user/blk_de
 weakened(one_uid PROGRAM cede-cli SOURCE vmm/supervisor/machine.cc
   FROM "next_uid++" TO "next_uid"
   ATTACK uid-tricks SHOWS "one of them is killed")
+weakened(processors_unshared PROGRAM cede-cli SOURCE vmm/supervisor/processor_shares.cc
+  FROM "if (!controller) return;" TO "return;"
+  ATTACK spinner SPEED SHOWS "the victim's disk had [0-3]?[0-9] % of its fair share")

@@ -62,6 +62,21 @@ weakened(requests_read_twice PROGRAM cede-driver SOURCE driver_vm/block/block_se
   session.charge_operation();
   return run(session, taken);"
   ATTACK flip-request SHOWS "the victim's data are in the attacker's pages")
+# The extent alone, and so late that somebody else can have changed it.
+weakened(extents_read_twice PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
+  FROM "  session.charge_operation();
+  return run(session, taken);"
+  TO "  const std::uint64_t judged = request.offset;
+  const std::byte* slot = session.host().memory() + RingShape::kSlots;
+  for (std::uint32_t i = 0; i < session.host().geometry().slots; ++i, slot += block::kSlotBytes) {
+    const auto& now = *reinterpret_cast<const volatile Request*>(slot);
+    if (now.id <= VIRTIO_BLK_S_UNSUPP || now.id != request.id) continue;
+    if (now.type != request.type || now.sector != request.sector) continue;
+    for (int n = 0; n < 10000 && request.offset == judged; ++n) taken.request.offset = now.offset;
+  }
+  session.charge_operation();
+  return run(session, taken);"
+  ATTACK flip-extent SHOWS "(violation [0-9]+ is let pass|the driver writes over the ring)")
 weakened(never_unpinned PROGRAM cede-driver SOURCE driver_vm/session_host/hosted_session.cc
   FROM "loop_.unpin(buffer_)" TO "buffer_ = EventLoop::kNotPinned"
   ATTACK connect-churn exit-in-mid-io SHOWS "disk0 died")
@@ -72,6 +87,34 @@ weakened(bells_that_block PROGRAM cede-driver SOURCE driver_vm/session_host/sock
   FILE protocols/posix/doorbell.h
   FROM "&bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL" TO "&bell, sizeof bell, MSG_NOSIGNAL"
   ATTACK clear-nonblock PHASE 3000 SHOWS "nothing is completed any more")
+# It is rung until it is heard.
+weakened(bells_insisted_on PROGRAM cede-driver SOURCE driver_vm/session_host/socket_capability.cc
+  FILE protocols/posix/doorbell.h
+  FROM "[[maybe_unused]] const ssize_t done =
+        ::send(fd_.get(), &bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL);"
+  TO "while (::send(fd_.get(), &bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    }"
+  ATTACK deaf-doorbell PHASE 3000 SHOWS "nothing is completed any more")
+# Whoever rings without end makes the driver deaf to the others, too.
+weakened(deaf_to_all PROGRAM cede-driver SOURCE driver_vm/session_host/hosted_session.cc
+  FROM "if (const Duration deaf = guard_.judge(now); deaf != 0) {"
+  TO "static Instant storm_until = 0;
+  Duration deaf = guard_.judge(now);
+  if (deaf != 0) storm_until = now + deaf;
+  if (now < storm_until && masked_until_ == kNever) deaf = storm_until - now;
+  if (deaf != 0) {"
+  ATTACK doorbell-storm never-read-responses PHASE 3000 SPEED
+  SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
+# An answer is kept back until the event that its client asked for, which an honest one's is never
+# ahead of.
+weakened(events_believed PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
+  FILE protocols/ring.h
+  FROM "if (old == next_) return false;"
+  TO "if (old == next_) return false;
+    const std::uint32_t wanted = event_.load(std::memory_order_relaxed);
+    if (static_cast<std::int32_t>(wanted - next_) > 0) return false;"
+  ATTACK event-games PHASE 8000
+  SHOWS "a client whose events are nonsense is answered no more")
 
 weakened(whole_transfers PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
   FILE driver_vm/block/disk.h
@@ -80,6 +123,16 @@ weakened(whole_transfers PROGRAM cede-driver SOURCE driver_vm/block/block_servic
 weakened(all_aside PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
   FROM "if (!busy_aside_ || taken.request.transfers())" TO "if (!held_)"
   ATTACK zero-storm SPEED SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
+# The driver's own thread waits for a slow medium: everybody does.
+weakened(disk_waited_for PROGRAM cede-driver SOURCE driver_vm/block/inline_disk.cc
+  FROM "switch (request.kind) {"
+  TO "const Duration wait =
+      request.kind == DiskRequest::Kind::Read ? 0 : kMillisecond + request.length;
+  for (const Instant begun = monotonic_now(); monotonic_now() - begun < wait;) {
+  }
+  switch (request.kind) {"
+  ATTACK discard-storm flush-storm noisy-neighbour same-block SPEED
+  SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
 weakened(endless_turns PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
   FILE driver_vm/scheduler.h
   FROM "if (share.credit > 0)" TO "if (share.waiting)"
@@ -88,6 +141,10 @@ weakened(endless_turns PROGRAM cede-driver SOURCE driver_vm/block/block_service.
 weakened(foreign_sources PROGRAM cede-switch SOURCE driver_vm/net/port_spec.cc
   FROM "(!port.spoofing && frame.source() != mac_of(port.mac))" TO "false"
   ATTACK mac-flapping SHOWS "a frame from another's address is taken")
+# An answer to the attacker is forbidden for its source, and for what it says as well.
+weakened(frames_unjudged PROGRAM cede-switch SOURCE driver_vm/net/net_service.cc
+  FROM "refused = refuse(port.spec, frame_);" TO "refused;"
+  ATTACK overlapping-buffers SHOWS "what was received is sent from its sender's address")
 weakened(arp_unguarded PROGRAM cede-switch SOURCE driver_vm/net/port_spec.cc
   FROM "(sender == own || sender == INADDR_ANY)" TO "own != INADDR_ANY"
   ATTACK arp-spoof SHOWS "an ARP reply for another's address is taken")
@@ -130,3 +187,10 @@ weakened(flood_to_all PROGRAM cede-switch SOURCE driver_vm/net/net_service.cc
 weakened(storms_unbounded PROGRAM cede-switch SOURCE driver_vm/net/net_service.cc
   FROM "if (!port.floods.open(now_))" TO "if (count > Scheduler::kMaxClients)"
   ATTACK broadcast-storm PHASE 4000 SHOWS "broadcasts without end are taken")
+# What has no room at its receiver waits there; up to a point, or the machine would suffer.
+weakened(frames_queued PROGRAM cede-switch SOURCE driver_vm/net/net_service.cc
+  FROM "case ReceiveQueue::Put::NoBuffer:"
+  TO "case ReceiveQueue::Put::NoBuffer:
+        static std::vector<std::byte> waiting;
+        if (waiting.size() < 64 << 20) waiting.resize(waiting.size() + length);"
+  ATTACK frame-flood tso-flood SHOWS "the drivers kept")
