@@ -36,7 +36,7 @@ class Arena {
   // Throws std::runtime_error where a victim gets nowhere.
   [[nodiscard]] Phase measure(std::chrono::milliseconds duration);
   // Throws std::runtime_error where none of the victims' echoes comes back any more.
-  void await_echo() const { bench::wait_until_joined(namespaces_); }
+  void await_echo() const { victims_.await_echo(); }
   void begin_attack() { impostor_.signs().give(); }
   // Waits for the attacker's being cut off, as long as that may take.
   void await_cut_off();

@@ -15,6 +15,7 @@ namespace cede::attack {
 class Client;
 class Driver;
 class Master;
+class NetMaster;
 
 // What has to become of the attacker's session.
 enum class Fate {
@@ -38,8 +39,9 @@ struct Attack {
   // may go on until it is killed. An exception is an attacker that could go on no further: a
   // failure of the attack, where its fate is to stay.
   std::variant<void (*)(Client&), void (*)(Driver&)> run;
-  // The same idea against a peer that serves vhost-user, where there is one.
+  // The same idea against a peer that serves vhost-user, a disk or a port, where there is one.
   void (*on_vhost_user)(Master&) = nullptr;
+  void (*on_vhost_user_net)(NetMaster&) = nullptr;
 
   [[nodiscard]] bool by_driver() const noexcept { return run.index() == 1; }
 };

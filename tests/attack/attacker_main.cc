@@ -16,6 +16,7 @@
 #include "tests/attack/client.h"
 #include "tests/attack/driver.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/program_options.h"
 
 namespace cede::attack {
@@ -39,6 +40,12 @@ void perform(const Attack& attack, Stage& stage, const ProgramOptions& options) 
     Master master(std::string(options.disk_socket), stage);
     master.behave_until_begun();
     attack.on_vhost_user(master);
+    stay();
+  }
+  if (!options.port_socket.empty()) {
+    NetMaster master(std::string(options.port_socket), stage);
+    master.behave_until_begun();
+    attack.on_vhost_user_net(master);
     stay();
   }
   Fd capability = inherited(options.capability, "--capability");

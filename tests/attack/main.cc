@@ -34,9 +34,9 @@ void add_options(CLI::App& command, Options& options) {
   }
   command
       .add_option("--system", options.systems,
-                  "Cede with memory that is donated, revocable or driver-owned, or "
-                  "qemu-storage-daemon; with commas between them. One attack: donated; the "
-                  "matrix: all of them")
+                  "Cede with memory that is donated, revocable or driver-owned, "
+                  "qemu-storage-daemon, or dpdk-net-vhost; with commas between them. One attack: "
+                  "donated; the matrix: all of them")
       ->transform(CLI::CheckedTransformer(systems))
       ->delimiter(',');
   command
@@ -98,7 +98,7 @@ int run_named(Options options) {
 int run_matrix(Options options) {
   if (options.systems.empty()) {
     options.systems = {System::Donated, System::Revocable, System::DriverOwned,
-                       System::QemuStorageDaemon};
+                       System::QemuStorageDaemon, System::DpdkNetVhost};
   }
   std::vector<const Attack*> attacks;
   for (const Attack& attack : catalogue()) {

@@ -50,16 +50,22 @@ json::object run_json(const Trial& trial) {
     });
   };
   json::array why(trial.failures.begin(), trial.failures.end());
+  json::object victim;
+  if (has_disk(trial.plan.system)) {
+    victim["block"] = phases_json(trial, [](const Phase& p) { return disk_json(p.victim.disk); });
+  }
+  if (has_network(trial.plan.system)) {
+    victim["net"] =
+        phases_json(trial, [](const Phase& p) { return network_json(p.victim.network); });
+  }
   json::object run{
       {"system", to_string(trial.plan.system)},
       {"verdict", trial.held() ? "held" : "failed"},
       {"why", std::move(why)},
-      {"victim",
-       json::object{
-           {"block", phases_json(trial, [](const Phase& p) { return disk_json(p.victim.disk); })},
-           {"net",
-            phases_json(trial, [](const Phase& p) { return network_json(p.victim.network); })}}},
-      {"driver", holdings_json(trial, &Phase::drivers, alive("disk0") && alive("net0"))},
+      {"victim", std::move(victim)},
+      {"driver",
+       holdings_json(trial, &Phase::drivers,
+                     alive("disk0") && alive("net0") && alive(to_string(trial.plan.system)))},
       {"broker", holdings_json(trial, &Phase::broker, alive("broker"))},
       {"pages_unaccounted", trial.pages_unaccounted},
       {"refused", json::array(trial.findings.refused.begin(), trial.findings.refused.end())},
@@ -76,13 +82,18 @@ std::string verdict(const Trial& trial) {
                      std::max(trial.disk_p99_ratio(), trial.network_p99_ratio()));
 }
 
-std::string phase_line(const char* name, const Phase& phase) {
-  return fmt::format("  {:<7} {:>9.0f} {:>8.0f} {:>8.0f} {:>8.0f} {:>9.2f} {:>9.0f} {:>5}\n", name,
-                     phase.victim.disk.seconds > 0 ? phase.victim.disk.iops() : 0,
-                     phase.victim.disk.percentile(0.99), phase.victim.network.rate,
-                     phase.victim.network.p99,
-                     phase.seconds > 0 ? phase.drivers.cpu_seconds / phase.seconds : 0,
-                     phase.drivers.memory_kib, phase.drivers.descriptors);
+std::string phase_line(const char* name, const Phase& phase, System system) {
+  const auto figure = [](bool measured, double value) {
+    return measured ? fmt::format("{:.0f}", value) : std::string("-");
+  };
+  const bool disk = has_disk(system) && phase.victim.disk.seconds > 0;
+  const bool network = has_network(system);
+  return fmt::format(
+      "  {:<7} {:>9} {:>8} {:>8} {:>8} {:>9.2f} {:>9.0f} {:>5}\n", name,
+      figure(disk, phase.victim.disk.iops()), figure(disk, phase.victim.disk.percentile(0.99)),
+      figure(network, phase.victim.network.rate), figure(network, phase.victim.network.p99),
+      phase.seconds > 0 ? phase.drivers.cpu_seconds / phase.seconds : 0, phase.drivers.memory_kib,
+      phase.drivers.descriptors);
 }
 
 }  // namespace
@@ -94,8 +105,9 @@ std::string as_text(const Trial& trial) {
   text += fmt::format("  {:<7} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9} {:>5}\n",
                       to_string(trial.plan.system).substr(0, 7), "disk IOPS", "p99 us", "echoes/s",
                       "p99 us", "drv CPU", "drv KiB", "fds");
-  text += phase_line("before", trial.before) + phase_line("during", trial.during) +
-          phase_line("after", trial.after);
+  text += phase_line("before", trial.before, trial.plan.system) +
+          phase_line("during", trial.during, trial.plan.system) +
+          phase_line("after", trial.after, trial.plan.system);
   if (trial.findings.cut_off_ms) {
     text += fmt::format("  cut off after {:.1f} ms\n", *trial.findings.cut_off_ms);
   }
@@ -112,13 +124,20 @@ std::string as_matrix(std::span<const Trial> trials) {
     const std::string_view name = to_string(trial.plan.system);
     if (std::ranges::find(columns, name) == columns.end()) columns.push_back(name);
   }
-  std::string text = fmt::format("{:<34}", "attack (victim's share, worst p99 ratio)");
-  for (const std::string_view column : columns) text += fmt::format(" {:<18}", column);
-  const Attack* last = nullptr;
-  for (const Trial& trial : trials) {
-    if (trial.attack != last) text += fmt::format("\n{:<40}", trial.attack->name);
-    last = trial.attack;
-    text += fmt::format(" {:<18}", verdict(trial));
+  std::string text = fmt::format("{:<40}", "attack (victim's share, worst p99 ratio)");
+  for (const std::string_view column : columns) text += fmt::format(" {:<19}", column);
+  for (auto row = trials.begin(); row != trials.end();) {
+    const Attack* const attack = row->attack;
+    text += fmt::format("\n{:<40}", attack->name);
+    const auto end = std::find_if(row, trials.end(),
+                                  [attack](const Trial& trial) { return trial.attack != attack; });
+    for (const std::string_view column : columns) {
+      const auto cell = std::find_if(row, end, [column](const Trial& trial) {
+        return to_string(trial.plan.system) == column;
+      });
+      text += fmt::format(" {:<19}", cell == end ? "-" : verdict(*cell));
+    }
+    row = end;
   }
   return text + '\n';
 }
@@ -150,7 +169,11 @@ std::string as_list() {
   std::string_view family;
   for (const Attack& attack : catalogue()) {
     if (attack.family != family) text += fmt::format("{}\n", family = attack.family);
-    text += fmt::format("  {:<28} {}\n", attack.name, attack.does);
+    text += fmt::format("  {:<28} {}", attack.name, attack.does);
+    for (const System peer : {System::QemuStorageDaemon, System::DpdkNetVhost}) {
+      if (applies(attack, peer)) text += fmt::format(" [{}]", to_string(peer));
+    }
+    text += '\n';
   }
   return text;
 }

@@ -15,7 +15,7 @@ namespace cede::attack {
 [[nodiscard]] std::string as_matrix(std::span<const Trial> trials);
 // {"machine", "attacks": [{"name", "family", "source", "role", "does", "holds", "runs": [...]}]}
 [[nodiscard]] std::string as_json(std::span<const Trial> trials);
-// The catalogue.
+// The catalogue, with the peers that an attack is tried on, too.
 [[nodiscard]] std::string as_list();
 
 }  // namespace cede::attack

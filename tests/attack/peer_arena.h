@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same as Arena for a peer: one qemu-storage-daemon, which exports one disk to the victim and
-// another to the attacker. There is no network, and nobody starts it again.
+// The same as Arena for a peer.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/attack/attack.h"
+#include "tests/attack/peer.h"
 #include "tests/attack/phase.h"
 #include "tests/attack/signs.h"
-#include "tests/bench/blk/ram_image.h"
-#include "tests/bench/blk/server_socket.h"
 #include "vmm/process/process.h"
 
 namespace cede::attack {
@@ -20,10 +19,10 @@ namespace cede::attack {
 class PeerArena {
  public:
   // Throws std::runtime_error.
-  explicit PeerArena(const Attack& attack);
+  PeerArena(const Attack& attack, System system);
 
   [[nodiscard]] Phase measure(std::chrono::milliseconds duration);
-  void await_echo() const {}
+  void await_echo() const { peer_->victims().await_echo(); }
   void begin_attack() { signs_.give(); }
   void await_cut_off() {}
   void end_attack() { attacker_.kill(); }
@@ -36,14 +35,8 @@ class PeerArena {
   [[nodiscard]] std::vector<std::string> damage();
 
  private:
-  [[nodiscard]] Process start_daemon() const;
-
-  bench::RamImage victims_image_;
-  bench::RamImage attackers_image_;
-  bench::ServerSocket victims_socket_;
-  bench::ServerSocket attackers_socket_;
-  Process daemon_;
-  Victims victims_;
+  System system_;
+  std::unique_ptr<Peer> peer_;
   Signs signs_;
   Process attacker_;
 };

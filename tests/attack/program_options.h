@@ -16,6 +16,7 @@ struct ProgramOptions {
   uid_t uid = 0;
   gid_t gid = 0;
   std::string_view disk_socket;  // of a peer, which serves vhost-user
+  std::string_view port_socket;  // likewise
   int disk = -1;                 // a driver's, with the one export it has
   off_t export_offset = 0;
   std::uint64_t export_length = 0;
@@ -28,6 +29,7 @@ struct ProgramOptions {
       if (key == "--uid") uid = static_cast<uid_t>(std::atoi(value));
       if (key == "--gid") gid = static_cast<gid_t>(std::atoi(value));
       if (key == "--disk-socket") disk_socket = value;
+      if (key == "--port-socket") port_socket = value;
       if (key == "--disk-fd") disk = std::atoi(value);
       if (key == "--export") take_export(value);
     }

@@ -50,7 +50,8 @@ void judge_echoes(const Phase& phase, Trial& trial) {
 void judge_speed(Trial& trial) {
   if (const double share = trial.throughput_ratio(); share < kFairShare) {
     hold_slowness_against(
-        trial, fmt::format("the victim's disk had {:.0f} % of its fair share", share * 100));
+        trial, fmt::format("the victim's {} had {:.0f} % of its fair share",
+                           has_disk(trial.plan.system) ? "disk" : "network", share * 100));
   }
   if (const double factor = trial.disk_p99_ratio(); factor > kLatencyFactor) {
     hold_slowness_against(trial,
@@ -116,6 +117,7 @@ void hold(Place& arena, Trial& trial) {
     run(arena, trial);
     judge(trial, arena);
   } catch (const std::runtime_error& error) {
+    trial.findings = arena.heard();
     trial.failures.emplace_back(error.what());
     for (const std::string& server : arena.lost_servers()) {
       trial.failures.push_back(server + " died");
@@ -128,8 +130,8 @@ Trial try_once(const Attack& attack, const TrialPlan& plan) {
   trial.attack = &attack;
   trial.plan = plan;
   try {
-    if (plan.system == System::QemuStorageDaemon) {
-      PeerArena arena(attack);
+    if (is_peer(plan.system)) {
+      PeerArena arena(attack, plan.system);
       hold(arena, trial);
     } else {
       Arena arena(attack, plan.system, plan.weakened);
@@ -148,12 +150,21 @@ bool is_slow_alone(const Trial& trial) {
 }  // namespace
 
 bool applies(const Attack& attack, System system) noexcept {
-  return system != System::QemuStorageDaemon || attack.on_vhost_user != nullptr;
+  switch (system) {
+    case System::QemuStorageDaemon:
+      return attack.on_vhost_user != nullptr;
+    case System::DpdkNetVhost:
+      return attack.on_vhost_user_net != nullptr;
+    default:
+      return true;
+  }
 }
 
 double Trial::throughput_ratio() const {
-  return ratio(during.victim.disk.iops(),
-               std::min(before.victim.disk.iops(), after.victim.disk.iops()));
+  const auto rate = [this](const Phase& phase) {
+    return has_disk(plan.system) ? phase.victim.disk.iops() : phase.victim.network.rate;
+  };
+  return ratio(rate(during), std::min(rate(before), rate(after)));
 }
 
 double Trial::disk_p99_ratio() const {

@@ -37,7 +37,7 @@ struct Trial {
   std::size_t slow = 0;               // of the failures, those of speed
 
   [[nodiscard]] bool held() const noexcept { return failures.empty(); }
-  // Of the victim's disk during the attack, by that without it.
+  // Of the victim's disk during the attack, by that without it; of the echoes where there is none.
   [[nodiscard]] double throughput_ratio() const;
   [[nodiscard]] double disk_p99_ratio() const;
   [[nodiscard]] double network_p99_ratio() const;

@@ -24,7 +24,15 @@ Victims::Victims(const std::string& disk_socket, const bench::RamImage& image,
                  std::uint64_t disk_bytes, const Namespaces* namespaces)
     : disk_(disk_socket), content_(test::pattern(disk_bytes, 1)), namespaces_(namespaces) {
   image.write(0, content_);
-  if (namespaces != nullptr) bench::wait_until_joined(*namespaces);
+  await_echo();
+}
+
+Victims::Victims(const Namespaces& namespaces) : namespaces_(&namespaces) {
+  await_echo();
+}
+
+void Victims::await_echo() const {
+  if (namespaces_ != nullptr) bench::wait_until_joined(*namespaces_);
 }
 
 VictimSample Victims::work(std::chrono::milliseconds duration) {
@@ -39,7 +47,7 @@ VictimSample Victims::work(std::chrono::milliseconds duration) {
     }
   });
   try {
-    sample.disk = bench::run_load(disk_, kDiskLoad, content_.size(), duration);
+    if (disk_) sample.disk = bench::run_load(*disk_, kDiskLoad, content_.size(), duration);
   } catch (...) {
     network.join();
     throw;
@@ -50,18 +58,19 @@ VictimSample Victims::work(std::chrono::milliseconds duration) {
 }
 
 bool Victims::disk_is_unharmed() {
-  disk_.prepare(1, kPiece);
+  if (!disk_) return true;
+  disk_->prepare(1, kPiece);
   for (std::size_t offset = 0; offset < content_.size(); offset += kPiece) {
-    disk_.submit(0, false, offset / 512);
-    disk_.publish();
+    disk_->submit(0, false, offset / 512);
+    disk_->publish();
     std::array<bench::Done, 1> done;
     const auto begun = bench::now_ns();
-    while (disk_.poll(done) == 0) {
+    while (disk_->poll(done) == 0) {
       if (bench::now_ns() - begun > bench::kStuckNs) throw std::runtime_error("a read is stuck");
-      disk_.wait(1000);
+      disk_->wait(1000);
     }
     const auto expected = std::span(content_).subspan(offset, kPiece);
-    if (!done[0].ok || !std::ranges::equal(disk_.buffer(0), expected)) return false;
+    if (!done[0].ok || !std::ranges::equal(disk_->buffer(0), expected)) return false;
   }
   return true;
 }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,19 @@ class Victims {
   // holds. `namespaces`: null for no network. Throws std::runtime_error.
   Victims(const std::string& disk_socket, const bench::RamImage& image, std::uint64_t disk_bytes,
           const Namespaces* namespaces);
+  // Without a disk. Throws std::runtime_error.
+  explicit Victims(const Namespaces& namespaces);
 
-  // Both loads at once. Throws std::runtime_error where one of them gets nowhere.
+  // All loads at once. Throws std::runtime_error where one of them gets nowhere.
   [[nodiscard]] VictimSample work(std::chrono::milliseconds duration);
-  // Reads all of the disk: is it as it was in the beginning? Throws as work() does.
+  // Throws std::runtime_error where there is a network, and none of the echoes comes back any more.
+  void await_echo() const;
+  // Reads all of the disk: is it as it was in the beginning, if there is one? Throws as work()
+  // does.
   [[nodiscard]] bool disk_is_unharmed();
 
  private:
-  bench::VhostUserTarget disk_;
+  std::optional<bench::VhostUserTarget> disk_;
   std::vector<std::byte> content_;
   const Namespaces* namespaces_;
 };

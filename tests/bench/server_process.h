@@ -2,6 +2,7 @@
 // A program of a system under test.
 #pragma once
 
+#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -29,6 +30,12 @@ struct ServerProcess {
   launch.output = STDERR_FILENO;
   launch.locked_bytes = RLIM_INFINITY;
   return Process::start(launch);
+}
+
+[[nodiscard]] inline bool has_ended(const Process& process) noexcept {
+  if (!process.running()) return true;
+  pollfd ended{process.pidfd(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) != 0;
 }
 
 }  // namespace cede::bench

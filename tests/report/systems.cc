@@ -13,7 +13,7 @@ struct Known {
   Tone tone;
 };
 
-constexpr std::array<Known, 27> kKnown = {{
+constexpr std::array<Known, 28> kKnown = {{
     // disks
     {"raw", "raw io_uring", Tone::Floor},
     {"library", "Cede library", Tone::Cede},
@@ -27,6 +27,7 @@ constexpr std::array<Known, 27> kKnown = {{
     {"vde", "vde_switch", Tone::Peer},
     {"net_vhost", "DPDK net_vhost", Tone::PeerToo},
     {"dpdk-net_vhost", "DPDK net_vhost", Tone::PeerToo},
+    {"dpdk-net-vhost", "DPDK net_vhost", Tone::PeerToo},
     {"three-spin", "three spinning", Tone::PeerThree},
     // kinds of drivers
     {"process", "process", Tone::Cede},

@@ -43,6 +43,8 @@ class VhostUserNetClient {
     std::chrono::milliseconds patience = std::chrono::seconds(20);
   };
   static constexpr std::size_t kBuffer = 2048;
+  // VIRTIO_CONFIG_S_ACKNOWLEDGE, _DRIVER, _FEATURES_OK and _DRIVER_OK.
+  static constexpr std::uint8_t kDriverIsReady = 1 | 2 | 8 | 4;
   // Where the guest's memory begins in its own addresses.
   static constexpr std::uint64_t kGuestBase = 1ULL << 32;
 
@@ -72,6 +74,11 @@ class VhostUserNetClient {
   [[nodiscard]] GuestRing& ring(std::uint16_t queue) { return rings_[queue]; }
   [[nodiscard]] int memory_fd() const { return memory_fd_.get(); }
   [[nodiscard]] int kick_fd(std::uint16_t queue) const { return kicks_[queue].get(); }
+  [[nodiscard]] int call_fd(std::uint16_t queue) const { return calls_[queue].get(); }
+  // Where a queue's buffers are in the memory, `size` of kBuffer bytes.
+  [[nodiscard]] std::uint64_t buffers_offset(std::uint16_t queue) const {
+    return static_cast<std::uint64_t>(buffers(queue) - memory_.data());
+  }
 
   // A driver that begins: fresh rings, all receive buffers posted.
   void start() {
@@ -223,6 +230,8 @@ class VhostUserNetClient {
     for (std::uint16_t i = 0; i < queues(); ++i) {
       connection_->send_value(vhost_user::Request::SetVringEnable, vhost_user::VringState{i, 1});
     }
+    // Until it hears so, DPDK's back end uses no queue.
+    connection_->send_value(vhost_user::Request::SetStatus, std::uint64_t{kDriverIsReady});
     (void)connection_->get<std::uint64_t>(vhost_user::Request::GetFeatures);
   }
   void post(std::uint16_t queue) {

@@ -3,6 +3,7 @@
 #include "tests/attack/client.h"
 #include "tests/attack/data_plane/disk_storm.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/random.h"
 
 namespace cede::attack {
@@ -21,13 +22,18 @@ void run_on_vhost_user(Master& master) {
   while (true) master.read_on(32);
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  while (true) master.send_on(32);
+}
+
 const Entry entry{{.name = "noisy-neighbour",
                    .family = "data-plane",
                    .source = "the oldest complaint about shared disks",
                    .does = "reads and writes 4 KiB at full rate, 32 at a time",
                    .holds = "the victim keeps its share, and its latency",
                    .run = &run,
-                   .on_vhost_user = &run_on_vhost_user}};
+                   .on_vhost_user = &run_on_vhost_user,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -6,6 +6,7 @@
 #include "tests/attack/attack.h"
 #include "tests/attack/bare_session.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 
 namespace cede::attack {
 namespace {
@@ -50,13 +51,28 @@ void run(Client& client) {
   }
 }
 
-void run_on_vhost_user(Master& master) {
-  const int call = master.disk().call_fd(0);
-  (void)::fcntl(call, F_SETFL, 0);
+// Whoever rings it from here on waits for somebody to hear it.
+void clog(int call) {
   const std::uint64_t full = UINT64_MAX - 1;
-  (void)!::write(call, &full, sizeof full);
+  std::uint64_t heard = 0;
+  while (::write(call, &full, sizeof full) < 0 && ::read(call, &heard, sizeof heard) > 0) {
+  }
+  (void)::fcntl(call, F_SETFL, 0);
+}
+
+void run_on_vhost_user(Master& master) {
+  clog(master.disk().call_fd(0));
   // Not so deep that an answer had to be waited for: nobody hears the bell.
   for (std::uint32_t i = 0; i < Master::kDepth; ++i) master.read_on(Master::kMost);
+}
+
+// Of fresh queues, whose first frame rings the bell.
+void run_on_vhost_user_net(NetMaster& master) {
+  master.begin_anew();
+  for (const std::uint16_t queue : {NetMaster::kReceive, NetMaster::kTransmit}) {
+    clog(master.port().call_fd(queue));
+  }
+  for (std::uint32_t i = 0; i < NetMaster::kDepth; ++i) master.send();
 }
 
 const Entry entry{
@@ -66,7 +82,8 @@ const Entry entry{
      .does = "makes its doorbells block, fills the queues of both and hears no bell",
      .holds = "the driver's own ends are other open files, and it waits for nobody",
      .run = &run,
-     .on_vhost_user = &run_on_vhost_user}};
+     .on_vhost_user = &run_on_vhost_user,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -6,6 +6,7 @@
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 
 namespace cede::attack {
 namespace {
@@ -29,6 +30,11 @@ void run_on_vhost_user(Master& master) {
   ::_exit(0);
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  for (std::uint32_t i = 0; i < NetMaster::kMost; ++i) master.send();
+  ::_exit(0);
+}
+
 const Entry entry{{.name = "exit-in-mid-io",
                    .family = "revocation",
                    .source = "Xen: a dead granter's pages stay until they are unmapped",
@@ -36,7 +42,8 @@ const Entry entry{{.name = "exit-in-mid-io",
                    .holds = "the pages stay until the driver is done with them, and then come home",
                    .fate = Fate::Either,
                    .run = &run,
-                   .on_vhost_user = &run_on_vhost_user}};
+                   .on_vhost_user = &run_on_vhost_user,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

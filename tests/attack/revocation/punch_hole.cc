@@ -6,6 +6,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/siege.h"
 
 namespace cede::attack {
@@ -33,13 +34,24 @@ void run_on_vhost_user(Master& master) {
   }
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  const auto payload = static_cast<off_t>(master.port().buffers_offset(NetMaster::kTransmit));
+  constexpr off_t kBytes = NetMaster::kMost * test::VhostUserNetClient::kBuffer;
+  while (true) {
+    master.send_on();
+    (void)::fallocate(master.port().memory_fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      payload, kBytes);
+  }
+}
+
 const Entry entry{{.name = "punch-hole",
                    .family = "revocation",
                    .source = "memfd seals: SHRINK and GROW alone do not stop it",
                    .does = "takes the region's pages out of its file while the driver uses them",
                    .holds = "the kernel refuses",
                    .run = &run,
-                   .on_vhost_user = &run_on_vhost_user}};
+                   .on_vhost_user = &run_on_vhost_user,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

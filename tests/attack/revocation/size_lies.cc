@@ -4,6 +4,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/bare_session.h"
+#include "tests/attack/net_master.h"
 
 namespace cede::attack {
 namespace {
@@ -58,12 +59,33 @@ void run(Client& client) {
   }
 }
 
+// A region four times as long as its file, and a frame beyond the file's end.
+void run_on_vhost_user_net(NetMaster& master) {
+  using namespace vhost_user;
+  test::VhostUserNetClient& port = master.port();
+  struct stat memory {};
+  (void)::fstat(port.memory_fd(), &memory);
+  const auto size = static_cast<std::uint64_t>(memory.st_size);
+  const struct {
+    MemoryTableHeader header{1, 0};
+    MemoryRegion region;
+  } table{.region = {test::VhostUserNetClient::kGuestBase, 4 * size,
+                     reinterpret_cast<std::uintptr_t>(port.ring(0).place()), 0}};
+  const int fd = port.memory_fd();
+  if (port.connection().acknowledged(Request::SetMemTable, table, std::span(&fd, 1)) != 0) return;
+  master.stage().note("a region is taken that is longer than its file");
+  master.begin_anew();
+  const test::GuestRing::Buffer beyond{test::VhostUserNetClient::kGuestBase + 2 * size, 64, false};
+  master.send_chain(std::span(&beyond, 1));
+}
+
 const Entry entry{{.name = "size-lies",
                    .family = "revocation",
                    .source = "vhost-user: region sizes and ring addresses that the client dictates",
                    .does = "connects with regions and rings of every wrong shape",
                    .holds = "none is made, none is larger than what its client can pay",
-                   .run = &run}};
+                   .run = &run,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

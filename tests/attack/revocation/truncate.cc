@@ -7,6 +7,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/siege.h"
 
 namespace cede::attack {
@@ -33,13 +34,21 @@ void run_on_vhost_user(Master& master) {
   }
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  for (std::uint32_t i = 0; i < NetMaster::kDepth; ++i) master.send();
+  if (::ftruncate(master.port().memory_fd(), 0) == 0) {
+    master.stage().note("the back end's memory is cut to nothing");
+  }
+}
+
 const Entry entry{{.name = "truncate",
                    .family = "revocation",
                    .source = "shared mappings: access past the end of the file is SIGBUS",
                    .does = "cuts the region short while the driver uses it",
                    .holds = "the kernel refuses, and no page of it is another one",
                    .run = &run,
-                   .on_vhost_user = &run_on_vhost_user}};
+                   .on_vhost_user = &run_on_vhost_user,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -4,6 +4,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/rings/sessions.h"
 #include "tests/attack/rings/shared_field.h"
 
@@ -45,6 +46,22 @@ void run(Client& client) {
   });
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  using vhost_user::Descriptor;
+  std::byte* const table = master.port().ring(NetMaster::kTransmit).place();
+  std::thread([=, payload = master.payload()] {
+    for (std::uint64_t round = 0;; ++round) {
+      std::byte* const descriptor = table + round % NetMaster::kMost * sizeof(Descriptor);
+      const bool outside = round / NetMaster::kMost % 2 != 0;
+      set(descriptor + offsetof(Descriptor, address),
+          outside ? kOutside[round % std::size(kOutside)] : payload);
+      set(descriptor + offsetof(Descriptor, length), outside ? UINT32_MAX : 64U);
+    }
+  }).detach();
+  const test::GuestRing::Buffer honest{master.payload(), 64, false};
+  while (true) master.send_chain(std::span(&honest, 1));
+}
+
 const Entry entry{
     {.name = "flip-extent",
      .family = "rings",
@@ -52,7 +69,8 @@ const Entry entry{
      .does = "moves the extent of a published request out of its pages while the driver takes it",
      .holds = "the driver does what it has judged, or ends that session; it writes nowhere else",
      .fate = Fate::CutOff,
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

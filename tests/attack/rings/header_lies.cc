@@ -3,6 +3,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/network.h"
 #include "tests/attack/random.h"
 
@@ -45,13 +46,18 @@ void run(Client& client) {
   }
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  for (Random random;;) master.send(lie({}, random));
+}
+
 const Entry entry{
     {.name = "header-lies",
      .family = "rings",
      .source = "XSA-423, XSA-432: headers that are not where they should be",
      .does = "sends segments whose headers contradict the frame in every field",
      .holds = "a header that contradicts its frame is malformed, and no receiver sees it",
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/rings/provocation.h"
 
 namespace cede::attack {
@@ -13,6 +14,10 @@ void run(Client& client) {
   provoke_end(client);
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  while (true) master.receive_into(test::VhostUserNetClient::kGuestBase, 2048);
+}
+
 const Entry entry{
     {.name = "ring-page-buffers",
      .family = "rings",
@@ -20,7 +25,8 @@ const Entry entry{
      .does = "gives its own ring pages as receive buffers, and has a frame sent to it",
      .holds = "the switch ends that session, and writes no frame into its rings",
      .fate = Fate::CutOff,
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -2,6 +2,8 @@
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
 #include "tests/attack/master.h"
+#include "tests/attack/net_master.h"
+#include "tests/attack/rings/shared_field.h"
 
 namespace cede::attack {
 namespace {
@@ -20,6 +22,17 @@ void run_on_vhost_user(Master& master) {
   master.read_on();
 }
 
+// Heads that are none of the ring's, and far more than it has room for.
+void run_on_vhost_user_net(NetMaster& master) {
+  using namespace vhost_user::ring_layout;
+  std::byte* const available = master.port().ring(NetMaster::kTransmit).available();
+  for (std::size_t i = 0; i < NetMaster::kMost; ++i) {
+    set(available + kEntries + kAvailableEntry * i, std::uint16_t{UINT16_MAX});
+  }
+  set(available + kIndex, std::uint16_t{1U << 15});
+  master.ring_bells();
+}
+
 const Entry entry{{.name = "runaway-producer",
                    .family = "rings",
                    .source = "XSA-39, CVE-2013-0216: netback, 'ring contains garbage'",
@@ -27,7 +40,8 @@ const Entry entry{{.name = "runaway-producer",
                    .holds = "the driver ends that session after one look; nobody else notices",
                    .fate = Fate::CutOff,
                    .run = &run,
-                   .on_vhost_user = &run_on_vhost_user}};
+                   .on_vhost_user = &run_on_vhost_user,
+                   .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

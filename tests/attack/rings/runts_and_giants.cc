@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/network.h"
 
 namespace cede::attack {
@@ -20,13 +21,24 @@ void run(Client& client) {
   }
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  while (true) {
+    for (const std::uint32_t length :
+         {0U, 1U, 11U, 12U, 13U, 1515U, net::kMaxFrame + 1, 1U << 31, UINT32_MAX}) {
+      const test::GuestRing::Buffer frame{master.payload(), length, false};
+      master.send_chain(std::span(&frame, 1));
+    }
+  }
+}
+
 const Entry entry{
     {.name = "runts-and-giants",
      .family = "rings",
      .source = "XSA-448 and CVE-2024-41090: frames without a byte, or of too few",
      .does = "sends frames of no bytes, of too few, and of up to four thousand million",
      .holds = "each is malformed; the session goes on",
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

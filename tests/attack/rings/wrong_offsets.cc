@@ -3,6 +3,7 @@
 
 #include "tests/attack/attack.h"
 #include "tests/attack/client.h"
+#include "tests/attack/net_master.h"
 #include "tests/attack/rings/sessions.h"
 
 namespace cede::attack {
@@ -20,6 +21,18 @@ void run(Client& client) {
   });
 }
 
+void run_on_vhost_user_net(NetMaster& master) {
+  const std::uint64_t begin = test::VhostUserNetClient::kGuestBase;
+  while (true) {
+    for (const std::uint64_t address : {std::uint64_t{0}, begin - 1, begin - 512, 2 * begin,
+                                        std::uint64_t{1} << 63, UINT64_MAX - 511}) {
+      const test::GuestRing::Buffer elsewhere{address, 512, false};
+      master.send_chain(std::span(&elsewhere, 1));
+      master.receive_into(address, test::VhostUserNetClient::kBuffer);
+    }
+  }
+}
+
 const Entry entry{
     {.name = "wrong-offsets",
      .family = "rings",
@@ -27,7 +40,8 @@ const Entry entry{
      .does = "names extents in the ring pages, past the end, and so far out that the sum wraps",
      .holds = "the driver ends each such session, and touches nothing of it",
      .fate = Fate::CutOff,
-     .run = &run}};
+     .run = &run,
+     .on_vhost_user_net = &run_on_vhost_user_net}};
 
 }  // namespace
 }  // namespace cede::attack

@@ -218,8 +218,9 @@ Chapter read_attack(const json::value& results) {
   chapter.comparable = {
       "Every attack meets every system that has what it attacks, with the same victim beside it. "
       "Donated, revocable and driver-owned are three memory policies of the same driver; QSD is "
-      "qemu-storage-daemon. What others used of the machine is in the ratios: only large ones mean "
-      "something."};
+      "qemu-storage-daemon, whose victim has a disk alone; DPDK net_vhost is a port of a testpmd "
+      "that forwards the victims' frames, too, and they have a network alone. What others used of "
+      "the machine is in the ratios: only large ones mean something."};
   chapter.sections.push_back(
       {{},
        {"For each attack and system: did it hold; the victim's p99 during the attack over without "
