@@ -38,7 +38,8 @@ void add_options(CLI::App& command, Options& options) {
                   "qemu-storage-daemon, or dpdk-net-vhost; with commas between them. One attack: "
                   "donated; the matrix: all of them")
       ->transform(CLI::CheckedTransformer(systems))
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       .add_option("--phase", options.milliseconds,
                   "Milliseconds before, during and after: 1000, or 200 with --quick")
@@ -133,7 +134,8 @@ int run(int argc, char** argv) {
   add_options(*one, options);
   CLI::App* matrix = app.add_subcommand("matrix", "All attacks, under each policy");
   matrix->add_option("--family", options.families, "Only families whose name contains this")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add_options(*matrix, options);
   try {
     app.parse(argc, argv);
