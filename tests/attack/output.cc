@@ -60,7 +60,7 @@ json::object run_json(const Trial& trial) {
   }
   json::object run{
       {"system", to_string(trial.plan.system)},
-      {"verdict", trial.held() ? "held" : "failed"},
+      {"verdict", to_string(trial.outcome())},
       {"why", std::move(why)},
       {"victim", std::move(victim)},
       {"driver",
@@ -77,8 +77,9 @@ json::object run_json(const Trial& trial) {
 }
 
 std::string verdict(const Trial& trial) {
-  if (!trial.held()) return "FAILED";
-  return fmt::format("held {:3.0f} % {:.1f}x", trial.throughput_ratio() * 100,
+  if (trial.outcome() == Outcome::Failed) return "FAILED";
+  return fmt::format("{} {:3.0f} % {:.1f}x", to_string(trial.outcome()),
+                     trial.throughput_ratio() * 100,
                      std::max(trial.disk_p99_ratio(), trial.network_p99_ratio()));
 }
 

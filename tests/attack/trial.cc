@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -143,10 +144,6 @@ Trial try_once(const Attack& attack, const TrialPlan& plan) {
   return trial;
 }
 
-bool is_slow_alone(const Trial& trial) {
-  return trial.slow > 0 && trial.slow == trial.failures.size();
-}
-
 }  // namespace
 
 bool applies(const Attack& attack, System system) noexcept {
@@ -158,6 +155,16 @@ bool applies(const Attack& attack, System system) noexcept {
     default:
       return true;
   }
+}
+
+std::string_view to_string(Outcome outcome) noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"held", "slowed", "failed"};
+  return kNames[static_cast<std::size_t>(outcome)];
+}
+
+Outcome Trial::outcome() const noexcept {
+  if (failures.empty()) return Outcome::Held;
+  return slow == failures.size() ? Outcome::Slowed : Outcome::Failed;
 }
 
 double Trial::throughput_ratio() const {
@@ -179,7 +186,7 @@ double Trial::network_p99_ratio() const {
 
 Trial try_attack(const Attack& attack, const TrialPlan& plan) {
   Trial first = try_once(attack, plan);
-  if (!is_slow_alone(first)) return first;
+  if (first.outcome() != Outcome::Slowed) return first;
   Trial second = try_once(attack, plan);
   return second.held() ? try_once(attack, plan) : second;
 }

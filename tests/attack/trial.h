@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/attack/arena.h"
@@ -22,6 +23,11 @@ struct TrialPlan {
   bool judges_speed = true;
 };
 
+// What speaks against the system: nothing, nothing but its victims' speed, or more.
+enum class Outcome { Held, Slowed, Failed };
+
+[[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
+
 struct Trial {
   const Attack* attack = nullptr;
   TrialPlan plan;
@@ -36,7 +42,8 @@ struct Trial {
   std::vector<std::string> failures;  // none: it held
   std::size_t slow = 0;               // of the failures, those of speed
 
-  [[nodiscard]] bool held() const noexcept { return failures.empty(); }
+  [[nodiscard]] Outcome outcome() const noexcept;
+  [[nodiscard]] bool held() const noexcept { return outcome() == Outcome::Held; }
   // Of the victim's disk during the attack, by that without it; of the echoes where there is none.
   [[nodiscard]] double throughput_ratio() const;
   [[nodiscard]] double disk_p99_ratio() const;

@@ -70,14 +70,29 @@ double memory_taken(const json::value& run) {
 
 Heat heat_of(std::string_view verdict) {
   if (verdict == "held") return Heat::Good;
+  if (verdict == "slowed") return Heat::Poor;
   return verdict == "failed" ? Heat::Bad : Heat::None;
+}
+
+// None: it is no verdict.
+std::string_view sign_of(Heat heat) {
+  switch (heat) {
+    case Heat::Good:
+      return "\u2713 ";
+    case Heat::Poor:
+      return "\u2193 ";
+    case Heat::Bad:
+      return "\u2717 ";
+    default:
+      return "";
+  }
 }
 
 MatrixCell cell_of(const json::value& run) {
   const std::string verdict = words(run, "verdict");
   MatrixCell cell{verdict, heat_of(verdict), {}};
   if (cell.heat == Heat::None) return cell;
-  cell.text = (cell.heat == Heat::Good ? "\u2713 " : "\u2717 ") + verdict;
+  cell.text = fmt::format("{}{}", sign_of(cell.heat), verdict);
   const double ratio = worst_ratio(run);
   const double taken = memory_taken(run);
   if (std::isfinite(ratio)) cell.notes.push_back("p99 " + quantity(ratio, "x"));
@@ -111,6 +126,7 @@ Matrix matrix_of(const json::value& results, const std::vector<std::string>& sys
 
 Headline headline_of(const json::value& results, const std::string& system) {
   int held = 0;
+  int slowed = 0;
   int tried = 0;
   double worst = 0;
   for (const json::value& attack : items(results, "attacks")) {
@@ -119,6 +135,7 @@ Headline headline_of(const json::value& results, const std::string& system) {
       if (words(run, "system") != system || heat == Heat::None) continue;
       ++tried;
       if (heat == Heat::Good) ++held;
+      if (heat == Heat::Poor) ++slowed;
       if (worst_ratio(run) > worst) worst = worst_ratio(run);
     }
   }
@@ -128,7 +145,14 @@ Headline headline_of(const json::value& results, const std::string& system) {
   if (system == "donated" && tried > 0) {
     headline.judgement = held == tried ? Judgement::Good : Judgement::Bad;
   }
-  if (worst > 0) headline.note = fmt::format("victim's p99 at worst {}", quantity(worst, "x"));
+  if (held != tried) {
+    headline.note =
+        fmt::format("{} slow the victim, {} do other harm", slowed, tried - held - slowed);
+  }
+  if (worst > 0) {
+    headline.note += fmt::format("{}victim's p99 at worst {}", headline.note.empty() ? "" : "; ",
+                                 quantity(worst, "x"));
+  }
   return headline;
 }
 
@@ -223,8 +247,11 @@ Chapter read_attack(const json::value& results) {
       "the machine is in the ratios: only large ones mean something."};
   chapter.sections.push_back(
       {{},
-       {"For each attack and system: did it hold; the victim's p99 during the attack over without "
-        "it, the worse of disk and network; memory that driver and broker took for it."},
+       {"For each attack and system: did it hold, was the victim slowed (less than 80 % of its "
+        "fair share, or three times the p99, in two of three runs) and nothing else, or did more "
+        "fail; the victim's p99 during the attack over without it, the worse of disk and network; "
+        "memory that driver and broker took for it. What the family 'control' shows is the "
+        "machine's doing."},
        {{"Attacks and systems", matrix_of(results, systems)}},
        {},
        false});

@@ -129,7 +129,7 @@ const char* const kAttacks = R"({'attacks': [
      'broker': {'alive': true, 'rss_kib': [1000, 1000, 1000]}},
     {'system': 'revocable', 'verdict': 'failed', 'why': ['it stalls'], 'driver': {'alive': false}},
     {'system': 'dpdk-net_vhost', 'verdict': 'not applicable'}]},
-  {'name': 'c', 'runs': [{'system': 'donated', 'verdict': 'failed'}]}]})";
+  {'name': 'c', 'runs': [{'system': 'donated', 'verdict': 'slowed'}]}]})";
 
 TEST(Chapters, TheMatrixTellsWhatAVictimNotices) {
   const Chapter chapter = read_attack(from(kAttacks));
@@ -142,6 +142,7 @@ TEST(Chapters, TheMatrixTellsWhatAVictimNotices) {
   EXPECT_EQ(matrix.rows[0].cells[1].heat, Heat::Bad);
   EXPECT_EQ(matrix.rows[0].cells[1].notes, std::vector<std::string>{"driver dead"});
   EXPECT_EQ(matrix.rows[0].cells[2].text, "not applicable");
+  EXPECT_EQ(matrix.rows[1].cells[0].heat, Heat::Poor);
   EXPECT_EQ(matrix.rows[1].cells[1].text, "not run");
 }
 
@@ -149,6 +150,7 @@ TEST(Chapters, OnlyWhatWasTriedCountsAsHeld) {
   const Chapter chapter = read_attack(from(kAttacks));
   ASSERT_EQ(chapter.headlines.size(), 3U);
   EXPECT_EQ(chapter.headlines[0].value, "1 of 2 held");
+  EXPECT_TRUE(chapter.headlines[0].note.starts_with("1 slow the victim, 0 do other harm"));
   EXPECT_EQ(chapter.headlines[0].judgement, Judgement::Bad);
   EXPECT_EQ(chapter.headlines[2].value, "0 of 0 held");
   EXPECT_EQ(chapter.headlines[2].judgement, Judgement::None);
