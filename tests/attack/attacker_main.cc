@@ -10,6 +10,8 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "protocols/posix/start_up.h"
 #include "tests/attack/attack.h"
@@ -30,6 +32,20 @@ void become(uid_t uid, gid_t gid) {
   }
 }
 
+// Until it is to turn, a client uses what is its own: its disk or port as fast as it goes, and its
+// share of the processors.
+template <class Role>
+void behave_until_begun(Role& role) {
+  std::vector<std::jthread> own_work;
+  for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+    own_work.emplace_back([](const std::stop_token& done) {
+      while (!done.stop_requested()) {
+      }
+    });
+  }
+  role.behave_until_begun();
+}
+
 // With all that it has in its hands, until the arena ends it.
 [[noreturn]] void stay() {
   while (true) ::pause();
@@ -38,13 +54,13 @@ void become(uid_t uid, gid_t gid) {
 void perform(const Attack& attack, Stage& stage, const ProgramOptions& options) {
   if (!options.disk_socket.empty()) {
     Master master(std::string(options.disk_socket), stage);
-    master.behave_until_begun();
+    behave_until_begun(master);
     attack.on_vhost_user(master);
     stay();
   }
   if (!options.port_socket.empty()) {
     NetMaster master(std::string(options.port_socket), stage);
-    master.behave_until_begun();
+    behave_until_begun(master);
     attack.on_vhost_user_net(master);
     stay();
   }
@@ -56,7 +72,7 @@ void perform(const Attack& attack, Stage& stage, const ProgramOptions& options) 
     stay();
   } else {
     Client client(std::move(capability), stage);
-    client.behave_until_begun();
+    behave_until_begun(client);
     std::get<0>(attack.run)(client);
     stay();
   }

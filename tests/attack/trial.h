@@ -31,9 +31,10 @@ enum class Outcome { Held, Slowed, Failed };
 struct Trial {
   const Attack* attack = nullptr;
   TrialPlan plan;
-  // Without an attack, beside an honest neighbour at full rate, and beside one that has nothing to
-  // do. The victim's fair share is the less of the two: a driver that is busy for somebody else
-  // answers sooner than one that has gone to sleep, so an attacker that is idle would seem to harm.
+  // Without an attack, beside an honest neighbour that uses its disk and its processors at full
+  // rate, and beside one that has nothing to do. The victim's fair share is the less of the two: a
+  // driver that is busy for somebody else answers sooner than one that has gone to sleep, so an
+  // attacker that is idle would seem to harm.
   Phase before;
   Phase after;
   Phase during;

@@ -13,7 +13,7 @@ namespace cede::attack {
 namespace {
 
 const bench::Workload kDiskLoad{
-    .name = "victim", .write = false, .random = true, .bytes = 4096, .depth = 8};
+    .name = "victim", .write = false, .random = true, .bytes = 4096, .depth = 32};
 
 // A piece of the disk that is read at once.
 constexpr std::uint32_t kPiece = 128 << 10;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The honest clients' steady load: a disk that is read with eight requests in flight, and echoes
+// The honest clients' steady load: a disk that is read with 32 requests in flight, and echoes
 // between two namespaces, a millisecond apart.
 #pragma once
 
