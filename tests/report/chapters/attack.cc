@@ -243,8 +243,10 @@ Chapter read_attack(const json::value& results) {
       "Every attack meets every system that has what it attacks, with the same victim beside it. "
       "Donated, revocable and driver-owned are three memory policies of the same driver; QSD is "
       "qemu-storage-daemon, whose victim has a disk alone; DPDK net_vhost is a port of a testpmd "
-      "that forwards the victims' frames, too, and they have a network alone. What others used of "
-      "the machine is in the ratios: only large ones mean something."};
+      "that forwards the victims' frames, too, and they have a network alone. The fair "
+      "share is what a victim has beside a client that reads and computes as fast as it can, or "
+      "beside an idle one, if that is less. What others used of the machine is in the ratios: only "
+      "large ones mean something."};
   chapter.sections.push_back(
       {{},
        {"For each attack and system: did it hold, was the victim slowed (less than 80 % of its "
