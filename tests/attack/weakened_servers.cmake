@@ -116,10 +116,6 @@ weakened(events_believed PROGRAM cede-driver SOURCE driver_vm/block/block_sessio
   ATTACK event-games PHASE 8000
   SHOWS "a client whose events are nonsense is answered no more")
 
-weakened(whole_transfers PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
-  FILE driver_vm/block/disk.h
-  FROM "kTransferPiece = 64 << 10" TO "kTransferPiece = 1 << 20"
-  ATTACK large-hog SPEED SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
 weakened(all_aside PROGRAM cede-driver SOURCE driver_vm/block/block_session.cc
   FROM "if (!busy_aside_ || taken.request.transfers())" TO "if (!held_)"
   ATTACK zero-storm SPEED SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
@@ -131,7 +127,7 @@ weakened(disk_waited_for PROGRAM cede-driver SOURCE driver_vm/block/inline_disk.
   for (const Instant begun = monotonic_now(); monotonic_now() - begun < wait;) {
   }
   switch (request.kind) {"
-  ATTACK discard-storm flush-storm noisy-neighbour same-block SPEED
+  ATTACK discard-storm flush-storm large-hog noisy-neighbour same-block SPEED
   SHOWS "the victim's disk had [1-4]?[0-9] % of its fair share")
 weakened(endless_turns PROGRAM cede-driver SOURCE driver_vm/block/block_service.cc
   FILE driver_vm/scheduler.h
