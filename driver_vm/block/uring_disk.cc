@@ -74,15 +74,15 @@ void UringDisk::issue(Operation& operation) {
     entry.addr = erase_piece(operation);
     entry.len = mode;
   };
-  std::byte* const memory = request.memory + operation.done;
+  const auto memory = [&] { return request.memory + operation.done; };
   switch (operation.method) {
     case Method::Read:
-      if (!bounces(request)) return transfer(IORING_OP_READ_FIXED, memory, left, request.buffer);
+      if (!bounces(request)) return transfer(IORING_OP_READ_FIXED, memory(), left, request.buffer);
       return transfer(IORING_OP_READ_FIXED, operation.bounce, std::min(left, kBounce),
                       bounce_->buffer());
     case Method::Write:
-      if (!bounces(request)) return transfer(IORING_OP_WRITE_FIXED, memory, left, request.buffer);
-      std::memcpy(operation.bounce, memory, std::min(left, kBounce));
+      if (!bounces(request)) return transfer(IORING_OP_WRITE_FIXED, memory(), left, request.buffer);
+      std::memcpy(operation.bounce, memory(), std::min(left, kBounce));
       return transfer(IORING_OP_WRITE_FIXED, operation.bounce, std::min(left, kBounce),
                       bounce_->buffer());
     case Method::FillWithZeroes:
